@@ -1,0 +1,81 @@
+package schemas
+
+import "unsafe"
+
+// Decoder reads the records of one feed. It is stateless and may be called from several goroutines, each with its own Decoded.
+type Decoder interface {
+	// Name is the feed's name, for logs and metrics.
+	Name() string
+	// Decode reads value, which is r.Value without its envelope, and appends events, rejects and drops to out. It never panics,
+	// and one bad element never costs the others.
+	Decode(r *Record, value []byte, out *Decoded)
+}
+
+// Decoded collects what decoders find. It is reused from batch to batch, so that decoding allocates nothing once it is warm.
+type Decoded struct {
+	Events  []Event
+	Rejects []Reject
+	Dropped []DroppedElement
+
+	// Element is the position within the record of what is being decoded; decoders of arrays and batches set it.
+	Element int
+
+	record *Record
+	text   []byte
+}
+
+// DroppedElement is one element that was dropped on purpose.
+type DroppedElement struct {
+	Source string
+	Drop   Drop
+}
+
+// Reset forgets everything and keeps the memory. What was decoded before must not be used any more.
+func (d *Decoded) Reset() {
+	d.Events, d.Rejects, d.Dropped = d.Events[:0], d.Rejects[:0], d.Dropped[:0]
+	d.Element, d.record, d.text = 0, nil, d.text[:0]
+}
+
+// Begin starts a record: rejects and events that follow belong to it.
+func (d *Decoded) Begin(r *Record) { d.record, d.Element = r, 0 }
+
+// Event appends an empty event for the caller to fill and gives a pointer that is valid until the next call.
+func (d *Decoded) Event() *Event {
+	if len(d.Events) < cap(d.Events) {
+		d.Events = d.Events[:len(d.Events)+1]
+	} else {
+		d.Events = append(d.Events, Event{})
+	}
+	e := &d.Events[len(d.Events)-1]
+	e.reset()
+	e.Record, e.Element = d.record, d.Element
+	return e
+}
+
+// Discard takes the newest event back, for a decoder that finds it bad half-way.
+func (d *Decoded) Discard() { d.Events = d.Events[:len(d.Events)-1] }
+
+// Reject refuses the current element. Detail names fields and limits, never a person's data.
+func (d *Decoded) Reject(reason Reason, detail string) {
+	reject := Reject{Record: d.record, Element: d.Element, Reason: reason, Detail: detail}
+	if d.record != nil {
+		reject.Value = d.record.Value
+	}
+	d.Rejects = append(d.Rejects, reject)
+}
+
+// Drop counts the current element as dropped on purpose.
+func (d *Decoded) Drop(source string, drop Drop) {
+	d.Dropped = append(d.Dropped, DroppedElement{Source: source, Drop: drop})
+}
+
+// Text copies b into the arena and gives it as a string that lives until Reset. Use it for strings that a decoder builds;
+// strings that stand in the record need no copy.
+func (d *Decoded) Text(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	start := len(d.text)
+	d.text = append(d.text, b...)
+	return unsafe.String(&d.text[start], len(b))
+}

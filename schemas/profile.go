@@ -1,0 +1,121 @@
+package schemas
+
+// Stage of the customer journey.
+type Stage uint8
+
+// The stages, in the order in which a journey usually meets them.
+const (
+	StageStranger    Stage = iota // seen, but never on an own channel
+	StageVisitor                  // came to the site or app
+	StageEngaged                  // came back, or looked at several products
+	StageKnown                    // gave contact data or an account
+	StageConsidering              // has an open cart or checkout
+	StageCustomer                 // bought once
+	StageRepeat                   // bought more than once
+	StageLoyal                    // bought often and lately
+	StageAtRisk                   // bought, but not for long
+	StageLapsed                   // bought, but not for very long
+	stageEnd
+)
+
+// StageCount is one more than the largest Stage.
+const StageCount = int(stageEnd)
+
+var stageNames = [StageCount]string{"stranger", "visitor", "engaged", "known", "considering", "customer", "repeat", "loyal", "at_risk", "lapsed"}
+
+// String gives the name that stands in ClickHouse and in audience rules.
+func (s Stage) String() string {
+	if int(s) < len(stageNames) {
+		return stageNames[s]
+	}
+	return ""
+}
+
+// ChannelTotals is what happened on one channel.
+type ChannelTotals struct {
+	Events    uint64
+	FirstSeen Time
+	LastSeen  Time
+	Orders    int64   // sales less voids
+	Revenue   Decimal // net of refunds and voids
+}
+
+// EmailTotals counts what happened to messages sent to the person.
+type EmailTotals struct {
+	Sent, Delivered, Opens, MachineOpens, Clicks, MachineClicks, Bounces, Unsubscribes, Complaints uint64
+	LastOpen, LastClick                                                                            Time // by a person
+}
+
+// Profile is one person as of now: the fold of all leaves of a component of the identity graph. Score fills it for every
+// profile that a batch touches.
+type Profile struct {
+	Index   uint32 // dense index within this installation; stable until merged away
+	ID      ProfileID
+	Merged  bool   // the profile was merged away: only Index and ID are filled, and the row becomes a tombstone
+	Version uint64 // the batch that wrote it
+
+	// Identity counts by namespace, for the namespaces that have a column.
+	UserIDs, LoyaltyIDs, Emails, Phones, Cards, Devices, Anonymous uint32
+	Identifiers                                                    uint32 // all of them
+
+	FirstSeen Time
+	LastSeen  Time
+	Channels  [ChannelCount]ChannelTotals
+	Events    uint64
+
+	Stage      Stage
+	StageSince Time
+
+	Sessions      uint32
+	ProductViews  uint64
+	Searches      uint64
+	LastSessionID uint64
+
+	Orders        int64 // sales less voids: frequency
+	Refunds       int64
+	PurchaseDays  uint32
+	Revenue       Decimal // net, in Currency: monetary
+	Currency      string  // of most orders; empty before the first
+	OtherCurrency bool    // orders in other currencies exist and are not in Revenue
+	FirstOrder    Time
+	LastOrder     Time
+	StoreOrders   int64
+	OnlineOrders  int64
+
+	CartSKUs     []string // open cart, sorted
+	CartQuantity Decimal
+	CartValue    Decimal
+	CartUpdated  Time
+
+	Email EmailTotals
+
+	State []byte // serialized leaves; enough to go on from
+}
+
+// Recency gives the time since the last order, or -1 without one.
+func (p *Profile) Recency(now Time) Time {
+	if p.LastOrder == 0 {
+		return -1
+	}
+	return now - p.LastOrder
+}
+
+// Membership is one row of audience_members: whether a profile is in an audience now.
+type Membership struct {
+	Audience  string
+	ProfileID ProfileID
+	Member    bool
+	Since     Time
+	Until     Time // when it ended; 0 while it lasts
+	Reason    string
+}
+
+// AudienceChange is one row of audience_changes: an entry or an exit.
+type AudienceChange struct {
+	Audience  string
+	Sequence  uint64 // grows by one per audience, from 1
+	ProfileID ProfileID
+	Enter     bool
+	Time      Time
+	Reason    string
+}
