@@ -77,9 +77,9 @@ func (b *Batch) CheckStitched() {
 	}
 }
 
-// Step is one stage of the line. Apply uses the CPU and the stage's own state: no network and no clock. It may fan out and
+// Stage is one stage of the line. Apply uses the CPU and the stage's own state: no network and no clock. It may fan out and
 // joins before it returns; the result does not depend on how many cores there were.
-type Step interface {
+type Stage interface {
 	Name() string
 	Apply(b *Batch) error
 }
@@ -93,7 +93,7 @@ type Sink interface {
 
 // Keeper is a stage with state. Save writes what changed since the last Save; Load reads all of it, before the first Apply.
 type Keeper interface {
-	Step
+	Stage
 	Save(w StateWriter) error
 	Load(r StateReader) error
 }

@@ -1,32 +1,32 @@
 package schemas
 
-// Stage of the customer journey.
-type Stage uint8
+// JourneyStage is how far a person has come with the retailer.
+type JourneyStage uint8
 
 // The stages, in the order in which a journey usually meets them.
 const (
-	StageStranger    Stage = iota // seen, but never on an own channel
-	StageVisitor                  // came to the site or app
-	StageEngaged                  // came back, or looked at several products
-	StageKnown                    // gave contact data or an account
-	StageConsidering              // has an open cart or checkout
-	StageCustomer                 // bought once
-	StageRepeat                   // bought more than once
-	StageLoyal                    // bought often and lately
-	StageAtRisk                   // bought, but not for long
-	StageLapsed                   // bought, but not for very long
-	stageEnd
+	JourneyStranger    JourneyStage = iota // seen, but never on an own channel
+	JourneyVisitor                         // came to the site or app
+	JourneyEngaged                         // came back, or looked at several products
+	JourneyKnown                           // gave contact data or an account
+	JourneyConsidering                     // has an open cart or checkout
+	JourneyCustomer                        // bought once
+	JourneyRepeat                          // bought more than once
+	JourneyLoyal                           // bought often and lately
+	JourneyAtRisk                          // bought, but not for long
+	JourneyLapsed                          // bought, but not for very long
+	journeyEnd
 )
 
-// StageCount is one more than the largest Stage.
-const StageCount = int(stageEnd)
+// JourneyCount is one more than the largest JourneyStage.
+const JourneyCount = int(journeyEnd)
 
-var stageNames = [StageCount]string{"stranger", "visitor", "engaged", "known", "considering", "customer", "repeat", "loyal", "at_risk", "lapsed"}
+var journeyNames = [JourneyCount]string{"stranger", "visitor", "engaged", "known", "considering", "customer", "repeat", "loyal", "at_risk", "lapsed"}
 
 // String gives the name that stands in ClickHouse and in audience rules.
-func (s Stage) String() string {
-	if int(s) < len(stageNames) {
-		return stageNames[s]
+func (s JourneyStage) String() string {
+	if int(s) < len(journeyNames) {
+		return journeyNames[s]
 	}
 	return ""
 }
@@ -63,7 +63,7 @@ type Profile struct {
 	Channels  [ChannelCount]ChannelTotals
 	Events    uint64
 
-	Stage      Stage
+	Stage      JourneyStage
 	StageSince Time
 
 	Sessions      uint32
