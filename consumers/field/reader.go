@@ -1,0 +1,268 @@
+package field
+
+import (
+	"unsafe"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// Kind is the kind of a JSON value, named by the byte that it starts with.
+type Kind byte
+
+// The kinds of value. KindNone is the end of the text or something that starts no value.
+const (
+	KindNone   Kind = 0
+	KindObject Kind = '{'
+	KindArray  Kind = '['
+	KindString Kind = '"'
+	KindNumber Kind = '0'
+	KindTrue   Kind = 't'
+	KindFalse  Kind = 'f'
+	KindNull   Kind = 'n'
+)
+
+// kinds gives the kind of a value by its first byte.
+var kinds = [256]Kind{
+	'{': KindObject, '[': KindArray, '"': KindString, '-': KindNumber, 't': KindTrue, 'f': KindFalse, 'n': KindNull,
+	'0': KindNumber, '1': KindNumber, '2': KindNumber, '3': KindNumber, '4': KindNumber, '5': KindNumber, '6': KindNumber,
+	'7': KindNumber, '8': KindNumber, '9': KindNumber,
+}
+
+// Reader walks over one JSON text from left to right and reads every byte once. It tolerates a value of the wrong kind, which
+// reads as empty, and it checks all of the syntax: once that is broken, nothing more is read and OK gives false.
+//
+//	if r.Object() {
+//		for r.Next() {
+//			switch r.Key {
+//			case "type":
+//				kind = r.Text()
+//			default:
+//				r.Skip()
+//			}
+//		}
+//	}
+//
+// Within Next, each member must be read or skipped exactly once.
+type Reader struct {
+	Key string // of the current member; aliases the text unless it has escapes
+
+	b     []byte
+	i     int
+	depth int
+	fresh bool // an object or array was just opened
+	bad   bool
+	arena *schemas.Decoded
+}
+
+// NewReader starts reading b. Strings with escapes are unescaped into arena, or into new memory where arena is nil; all others
+// alias b.
+func NewReader(b []byte, arena *schemas.Decoded) Reader {
+	return Reader{b: b, depth: depthMax, arena: arena}
+}
+
+// OK tells whether the text was well-formed as far as it was read.
+func (r *Reader) OK() bool { return !r.bad }
+
+// Done tells whether the text was well-formed and nothing but white space is left of it.
+func (r *Reader) Done() bool {
+	r.i = skipSpace(r.b, r.i)
+	return !r.bad && r.i == len(r.b)
+}
+
+// Kind gives the kind of the next value without reading it.
+func (r *Reader) Kind() Kind {
+	if r.i = skipSpace(r.b, r.i); r.bad || r.i >= len(r.b) {
+		return KindNone
+	}
+	return kinds[r.b[r.i]]
+}
+
+// Object enters the next value if it is an object; anything else is skipped.
+func (r *Reader) Object() bool { return r.enter(KindObject) }
+
+// Array enters the next value if it is an array; anything else is skipped.
+func (r *Reader) Array() bool { return r.enter(KindArray) }
+
+func (r *Reader) enter(kind Kind) bool {
+	if r.Kind() != kind {
+		r.Skip()
+		return false
+	}
+	if r.depth == 0 {
+		return r.fail()
+	}
+	r.i++
+	r.depth--
+	r.fresh = true
+	return true
+}
+
+func (r *Reader) fail() bool {
+	r.bad = true
+	return false
+}
+
+// Next goes to the next member of an object and sets Key, or leaves the object and gives false.
+func (r *Reader) Next() bool {
+	if !r.another('}') {
+		return false
+	}
+	if r.i >= len(r.b) || r.b[r.i] != '"' {
+		return r.fail()
+	}
+	end, escaped := skipString(r.b, r.i+1)
+	if end < 0 {
+		return r.fail()
+	}
+	r.Key = r.unquote(r.b[r.i+1:end-1], escaped)
+	r.i = skipSpace(r.b, end)
+	if r.i >= len(r.b) || r.b[r.i] != ':' {
+		return r.fail()
+	}
+	r.i++
+	return true
+}
+
+// Element goes to the next element of an array, or leaves the array and gives false.
+func (r *Reader) Element() bool { return r.another(']') }
+
+// another steps over the comma, or over the closing byte.
+func (r *Reader) another(closing byte) bool {
+	if r.bad {
+		return false
+	}
+	fresh := r.fresh
+	r.fresh = false
+	r.i = skipSpace(r.b, r.i)
+	if r.i >= len(r.b) {
+		return r.fail()
+	}
+	switch c := r.b[r.i]; {
+	case c == closing:
+		r.i++
+		r.depth++
+		return false
+	case fresh:
+		return true
+	case c == ',':
+		r.i = skipSpace(r.b, r.i+1)
+		return true
+	}
+	return r.fail()
+}
+
+// Skip steps over the next value.
+func (r *Reader) Skip() { r.Raw() }
+
+// Raw gives the next value as it stands, without white space around it; nil where the text is malformed.
+func (r *Reader) Raw() []byte {
+	if r.bad {
+		return nil
+	}
+	r.fresh = false
+	start := skipSpace(r.b, r.i)
+	end := skipValue(r.b, start, r.depth)
+	if end < 0 {
+		r.fail()
+		return nil
+	}
+	r.i = end
+	return r.b[start:end:end]
+}
+
+// Text reads the next value as text: a string, or a number, true or false as written. Null, objects and arrays read as empty.
+func (r *Reader) Text() string {
+	switch r.Kind() {
+	case KindString:
+		end, escaped := skipString(r.b, r.i+1)
+		if end < 0 {
+			r.fail()
+			return ""
+		}
+		content := r.b[r.i+1 : end-1]
+		r.i, r.fresh = end, false
+		return r.unquote(content, escaped)
+	case KindNumber, KindTrue, KindFalse:
+		return alias(r.Raw())
+	}
+	r.Skip()
+	return ""
+}
+
+// First reads a text that may come alone or as the first element of an array.
+func (r *Reader) First() string {
+	if r.Kind() != KindArray {
+		return r.Text()
+	}
+	first := ""
+	r.Array()
+	for r.Element() {
+		if first == "" {
+			first = r.Text()
+		} else {
+			r.Skip()
+		}
+	}
+	return first
+}
+
+// Decimal reads the next value as a number, which may stand in a string.
+func (r *Reader) Decimal() Decimal { return DecimalOf(r.Text()) }
+
+// Time reads the next value as a time.
+func (r *Reader) Time() Time { return TimeOf(r.Text()) }
+
+// Bool reads the next value as a truth value.
+func (r *Reader) Bool() Bool { return BoolOf(r.Text()) }
+
+func (r *Reader) unquote(content []byte, escaped bool) string {
+	if !escaped {
+		return alias(content)
+	}
+	var buffer [256]byte
+	text := Unescape(buffer[:0], content)
+	if r.arena == nil {
+		return string(text)
+	}
+	return r.arena.Text(text)
+}
+
+// alias gives b as a string without copying.
+func alias(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// bytesOf gives s as bytes without copying; they must not be written.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// Object walks over the top-level members of one raw JSON object:
+//
+//	for o := field.ObjectOf(raw); o.Next(); {
+//		use(o.Key, o.Value)
+//	}
+type Object struct {
+	Key   string // aliases the text unless it has escapes
+	Value []byte // the raw value, checked, without white space around it
+
+	reader Reader
+	inside bool
+}
+
+// ObjectOf starts walking over raw. A value that is no object has no members.
+func ObjectOf(raw []byte) Object {
+	o := Object{reader: NewReader(raw, nil)}
+	o.inside = o.reader.Object()
+	return o
+}
+
+// Next goes to the next member and gives false behind the last one, or where the text is malformed.
+func (o *Object) Next() bool {
+	if !o.inside || !o.reader.Next() {
+		o.inside = false
+		return false
+	}
+	o.Key, o.Value = o.reader.Key, o.reader.Raw()
+	o.inside = o.Value != nil
+	return o.inside
+}
+
+// OK tells whether the text was well-formed as far as it was read.
+func (o *Object) OK() bool { return o.reader.OK() }
