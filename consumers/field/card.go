@@ -64,14 +64,7 @@ func CardNumber(b []byte) (start, end int, found bool) {
 // cardFrom is CardNumber from a position on. It looks at four bytes in every eleven, and closer only where they can be part of a number.
 func cardFrom(b []byte, from int) (start, end int, found bool) {
 	done := from // everything before it was examined
-	for i := from; i+cardSampleBytes <= len(b); i += cardSampleStride {
-		// Digits, spaces and hyphens are 0x20 to 0x3f; letters are not, which rules most samples out.
-		if binary.LittleEndian.Uint32(b[i:])&0xE0E0E0E0 != 0x20202020 {
-			continue
-		}
-		if i < done || !cardSample(b[i:i+cardSampleBytes]) {
-			continue
-		}
+	for i := nextSample(b, from); i < len(b); i = nextSample(b, min(max(i+cardSampleStride, done), len(b))) {
 		low, digits := i, 0
 		for low > done && cardChar(b[low-1]) {
 			low--
@@ -94,19 +87,37 @@ func cardFrom(b []byte, from int) (start, end int, found bool) {
 	return 0, 0, false
 }
 
-// cardSample tells whether the sample can stand inside a card number: digits, with one separator at most.
-func cardSample(sample []byte) bool {
-	separators := 0
-	for _, c := range sample {
-		switch charClasses[c] {
-		case charDigit:
-		case charSeparator:
-			separators++
-		default:
-			return false
+// nextSample gives the position of the first sample from i on that can stand inside a card number, or the length of b.
+func nextSample(b []byte, i int) int {
+	const stride, mask, want = cardSampleStride, 0xE0E0E0E0, 0x20202020
+	rest := b[i:]
+	for ; len(rest) >= 4*stride; rest = rest[4*stride:] {
+		// Digits, spaces and hyphens are 0x20 to 0x3f, as are quotes and commas; most samples hold a letter.
+		if binary.LittleEndian.Uint32(rest)&mask != want && binary.LittleEndian.Uint32(rest[stride:])&mask != want &&
+			binary.LittleEndian.Uint32(rest[2*stride:])&mask != want && binary.LittleEndian.Uint32(rest[3*stride:])&mask != want {
+			continue
+		}
+		for k := 0; k < 4*stride; k += stride {
+			if cardSample(binary.LittleEndian.Uint32(rest[k:])) {
+				return len(b) - len(rest) + k
+			}
 		}
 	}
-	return separators <= 1
+	for ; len(rest) >= cardSampleBytes; rest = rest[min(stride, len(rest)):] {
+		if cardSample(binary.LittleEndian.Uint32(rest)) {
+			return len(b) - len(rest)
+		}
+	}
+	return len(b)
+}
+
+// cardSample tells whether four bytes can stand inside a card number: digits, with one separator at most, which is not checked
+// further.
+func cardSample(x uint32) bool {
+	x ^= 0x30303030
+	// The high bit of each byte that is no digit.
+	others := ((x&0x7F7F7F7F + 0x76767676) | x) & 0x80808080
+	return others&(others-1) == 0
 }
 
 func cardChar(c byte) bool {

@@ -78,7 +78,7 @@ func contact(folded []byte) bool {
 		return false
 	}
 	for _, ending := range contactEndings {
-		if n := len(folded) - len(ending); n > 0 && folded[n] == ending[0] && string(folded[n:]) == ending {
+		if n := len(folded) - len(ending); n >= 0 && folded[n] == ending[0] && string(folded[n:]) == ending {
 			return true
 		}
 	}

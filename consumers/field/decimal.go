@@ -70,8 +70,11 @@ func ungroup(dst []byte, s string) ([]byte, bool) {
 			return nil, false
 		}
 	}
-	// Every fourth byte of the whole part, from its end, must be a comma once there is one.
+	// The first group has up to three digits, and every fourth byte behind it must be a comma.
 	first := strings.IndexByte(s, ',')
+	if len(strings.TrimLeft(s[:first], "+-")) > 3 {
+		return nil, false
+	}
 	for i := first; i < end; i += 4 {
 		if s[i] != ',' {
 			return nil, false

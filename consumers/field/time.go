@@ -151,9 +151,9 @@ func UnixMillis(s string) (schemas.Time, bool) {
 // the exponent form 1.772368245e+09 in which some JSON libraries write large numbers.
 func unixNumber(s string) (value int64, millis schemas.Time, ok bool) {
 	n := 0
-	for ; n < len(s) && s[n]-'0' <= 9; n++ {
-		if n == 18 {
-			return 0, 0, false
+	for ; n < len(s) && n < 20 && s[n]-'0' <= 9; n++ {
+		if n == 19 || n == 18 && value > 9e17 {
+			return 0, 0, false // nanoseconds until 2255 fit
 		}
 		value = value*10 + int64(s[n]-'0')
 	}
