@@ -23,6 +23,7 @@ type Batch struct {
 	Number  uint64
 	Now     Time // the one reading of the wall clock, or the fixed --now
 	Fixed   bool // Now is fixed, and time passes by event time only
+	Advance Time // where Now is fixed, the clock moves at least to here; 0 for nowhere
 	Ranges  []Range
 	Records []Record // in canonical order: record time, then topic, partition, offset
 
@@ -30,8 +31,9 @@ type Batch struct {
 	Events  []*Event // in canonical order
 	Rejects []Reject
 	Dropped []DroppedElement
+	Arenas  []*Decoded // the memory behind Events, one per worker; kept from batch to batch
 
-	// Filled by clock: what time it is for windows and timers. Now, or the latest event time so far where Now is fixed.
+	// Filled by the timers stage: what time it is for windows and timers. Now, or the latest event time so far where Now is fixed.
 	Clock Time
 
 	// Filled by stitch.
@@ -54,10 +56,14 @@ type Batch struct {
 func (b *Batch) Reset() {
 	*b = Batch{
 		Ranges: b.Ranges[:0], Records: b.Records[:0], Events: b.Events[:0], Rejects: b.Rejects[:0], Dropped: b.Dropped[:0],
+		Arenas: b.Arenas,
 		Decisions: b.Decisions[:0], Identifiers: b.Identifiers[:0], Aliases: b.Aliases[:0], Touched: b.Touched[:0],
 		Profiles: b.Profiles[:0], Memberships: b.Memberships[:0], Changes: b.Changes[:0], Took: b.Took[:0],
 	}
 }
+
+// Empty tells whether nothing was read and nothing fell due, so that there is nothing to write or to remember.
+func (b *Batch) Empty() bool { return len(b.Ranges) == 0 && len(b.Touched) == 0 }
 
 // CheckDecoded panics where an event breaks the promise of the decoders: an id, a time, a type, a channel and a source.
 func (b *Batch) CheckDecoded() {
@@ -102,6 +108,8 @@ type Keeper interface {
 type StateWriter interface {
 	Put(key, value []byte) error
 	Delete(key []byte) error
+	// DeleteRange deletes all keys from from up to, and without, to.
+	DeleteRange(from, to []byte) error
 }
 
 // StateReader walks all entries of one stage in the order of their keys. Key and value are valid during the call only.

@@ -49,6 +49,17 @@ func (t Time) String() string {
 // MarshalText writes the same form as String.
 func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
+// UnmarshalText reads RFC 3339, or nothing for unset.
+func (t *Time) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*t = 0
+		return nil
+	}
+	std, err := time.Parse(time.RFC3339Nano, string(text))
+	*t = TimeOf(std)
+	return err
+}
+
 // Span converts a duration to the unit of Time, rounding towards zero.
 func Span(d time.Duration) Time { return Time(d.Milliseconds()) }
 

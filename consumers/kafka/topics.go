@@ -1,0 +1,95 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// ErrNoTopic says that a topic is missing and that Seamline was not told to create it.
+var ErrNoTopic = errors.New("topic does not exist")
+
+// EnsureTopics looks for every topic that is read or written. Missing ones are created where kafka.topics.create says so;
+// otherwise the error holds the command that creates them. It waits for brokers that do not answer, and reports so.
+func EnsureTopics(ctx context.Context, cfg Config, feeds []schemas.Feed, report func(error), log *slog.Logger, extra ...kgo.Opt) error {
+	opts, err := cfg.Options()
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(append(opts, extra...)...)
+	if err != nil {
+		return fmt.Errorf("connect to Kafka: %w", err)
+	}
+	defer client.Close()
+	wanted := []string{cfg.Audiences, cfg.DeadLetters}
+	for _, f := range feeds {
+		wanted = append(wanted, cfg.Topic(f))
+	}
+	slices.Sort(wanted)
+	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		err := ensure(ctx, kadm.NewClient(client), cfg, wanted)
+		if err == nil || errors.Is(err, ErrNoTopic) || isFatal(err) || ctx.Err() != nil {
+			report(err)
+			return err
+		}
+		report(err)
+		log.Warn("waiting for Kafka", "brokers", cfg.Brokers, "wait_ms", wait.Milliseconds(), "err", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func ensure(ctx context.Context, admin *kadm.Client, cfg Config, wanted []string) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	topics, err := admin.ListTopics(ctx, wanted...)
+	if err != nil {
+		return fmt.Errorf("list topics: %w", err)
+	}
+	var missing []string
+	for _, name := range wanted {
+		if t, ok := topics[name]; !ok || errors.Is(t.Err, kerr.UnknownTopicOrPartition) {
+			missing = append(missing, name)
+		} else if t.Err != nil {
+			return fmt.Errorf("topic %s: %w", name, t.Err)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if !cfg.CreateTopics {
+		return fmt.Errorf("%w: %s; create with\n%s\nor set kafka.topics.create", ErrNoTopic, strings.Join(missing, ", "), createCommands(cfg, missing))
+	}
+	created, err := admin.CreateTopics(ctx, int32(cfg.Partitions), int16(cfg.Replication), nil, missing...)
+	if err != nil {
+		return fmt.Errorf("create topics: %w", err)
+	}
+	for _, c := range created.Sorted() {
+		if c.Err != nil && !errors.Is(c.Err, kerr.TopicAlreadyExists) {
+			return fmt.Errorf("create topic %s: %w", c.Topic, c.Err)
+		}
+	}
+	return nil
+}
+
+func createCommands(cfg Config, missing []string) string {
+	var lines []string
+	for _, name := range missing {
+		lines = append(lines, fmt.Sprintf("  kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions %d --replication-factor %d",
+			cfg.brokers()[0], name, cfg.Partitions, cfg.Replication))
+	}
+	return strings.Join(lines, "\n")
+}

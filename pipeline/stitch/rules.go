@@ -1,0 +1,310 @@
+package stitch
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+//go:embed rules.yaml
+var defaultRules []byte
+
+// Namespace is the rule of one identifier namespace.
+type Namespace struct {
+	Name      string
+	Class     schemas.Class
+	Priority  int          // 1 is the highest
+	Limit     int          // most values on one profile; 0 for no limit
+	Within    schemas.Time // the limit counts values seen within this span; 0 for ever
+	Fanout    int          // distinct people after which an identifier is suspect; 0 for never
+	Normalise Normaliser
+	Resolves  bool // evidence only: an event with nothing better belongs to whom this was first seen with
+	blocked   []*regexp.Regexp
+}
+
+// Rules say which identifiers link and how far.
+type Rules struct {
+	Region     string // default region of phone numbers, ISO 3166 alpha-2
+	byName     map[string]*Namespace
+	unknown    Namespace
+	values     map[string]bool // blocked in every namespace
+	blocked    []*regexp.Regexp
+	kiosks     []*regexp.Regexp
+	kiosk      *Namespace
+	kioskScope []string
+}
+
+type rulesFile struct {
+	Region     string                   `yaml:"region"`
+	Namespaces map[string]namespaceFile `yaml:"namespaces"`
+	Unknown    *namespaceFile           `yaml:"unknown"`
+	Blocked    *blockedFile             `yaml:"blocked"`
+	Kiosks     []string                 `yaml:"kiosks"`
+}
+
+type namespaceFile struct {
+	Class     string       `yaml:"class"`
+	Priority  int          `yaml:"priority"`
+	Limit     int          `yaml:"limit"`
+	Within    string       `yaml:"within"`
+	Fanout    int          `yaml:"fanout"`
+	Normalise string       `yaml:"normalise"`
+	Resolves  bool         `yaml:"resolves"`
+	Blocked   *blockedFile `yaml:"blocked"`
+	line      int
+}
+
+// UnmarshalYAML notes the line, so that errors can name it, and refuses unknown keys.
+func (n *namespaceFile) UnmarshalYAML(node *yaml.Node) error {
+	type plain namespaceFile
+	if err := strictDecode(node, (*plain)(n), "class", "priority", "limit", "within", "fanout", "normalise", "resolves", "blocked"); err != nil {
+		return err
+	}
+	n.line = node.Line
+	return nil
+}
+
+type blockedFile struct {
+	Values   []string `yaml:"values"`
+	Patterns []string `yaml:"patterns"`
+}
+
+func strictDecode(node *yaml.Node, into any, keys ...string) error {
+	if node.Kind == yaml.MappingNode {
+		for i := 0; i < len(node.Content); i += 2 {
+			if k := node.Content[i]; !slices.Contains(keys, k.Value) {
+				return fmt.Errorf("line %d: unknown key %q; known are %s", k.Line, k.Value, strings.Join(keys, ", "))
+			}
+		}
+	}
+	return node.Decode(into)
+}
+
+// DefaultRules are the rules that ship with Seamline.
+func DefaultRules() *Rules {
+	r, err := parseRules(nil)
+	if err != nil {
+		panic("stitch: shipped rules: " + err.Error()) // a test reads them
+	}
+	return r
+}
+
+// ReadRules reads a rules file. It replaces the shipped rules namespace by namespace; an empty path gives the shipped rules.
+func ReadRules(path string) (*Rules, error) {
+	if path == "" {
+		return DefaultRules(), nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("identity.rules: %w", err)
+	}
+	r, err := parseRules(text)
+	if err != nil {
+		return nil, fmt.Errorf("identity.rules: %s: %w", path, err)
+	}
+	return r, nil
+}
+
+// parseRules lays text over the shipped rules.
+func parseRules(text []byte) (*Rules, error) {
+	r := &Rules{byName: map[string]*Namespace{}, values: map[string]bool{}, kioskScope: []string{schemas.NamespaceAnonymousID, schemas.NamespaceDeviceID}}
+	for _, layer := range [][]byte{defaultRules, text} {
+		if len(layer) == 0 {
+			continue
+		}
+		var node yaml.Node
+		if err := yaml.Unmarshal(layer, &node); err != nil {
+			return nil, err
+		}
+		if len(node.Content) == 0 {
+			continue
+		}
+		var f rulesFile
+		if err := strictDecode(node.Content[0], &f, "region", "namespaces", "unknown", "blocked", "kiosks"); err != nil {
+			return nil, err
+		}
+		if err := r.overlay(&f); err != nil {
+			return nil, err
+		}
+	}
+	r.kiosk = r.byName[schemas.NamespaceKioskID]
+	if r.kiosk == nil || r.kiosk.Class != schemas.ClassKiosk {
+		return nil, fmt.Errorf("namespace %s must have class kiosk", schemas.NamespaceKioskID)
+	}
+	return r, nil
+}
+
+func (r *Rules) overlay(f *rulesFile) error {
+	if f.Region != "" {
+		if len(f.Region) != 2 {
+			return fmt.Errorf("region %q is not a two-letter country code", f.Region)
+		}
+		r.Region = strings.ToUpper(f.Region)
+	}
+	names := make([]string, 0, len(f.Namespaces))
+	for name := range f.Namespaces {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		file := f.Namespaces[name]
+		ns, err := file.rule(name)
+		if err != nil {
+			return fmt.Errorf("line %d: namespace %s: %w", file.line, name, err)
+		}
+		r.byName[name] = ns
+	}
+	if f.Unknown != nil {
+		ns, err := f.Unknown.rule("")
+		if err != nil {
+			return fmt.Errorf("line %d: unknown: %w", f.Unknown.line, err)
+		}
+		r.unknown = *ns
+	}
+	if f.Blocked != nil {
+		for _, v := range f.Blocked.Values {
+			r.values[strings.ToLower(strings.TrimSpace(v))] = true
+		}
+		patterns, err := compile(f.Blocked.Patterns)
+		if err != nil {
+			return fmt.Errorf("blocked: %w", err)
+		}
+		r.blocked = append(r.blocked, patterns...)
+	}
+	if f.Kiosks != nil {
+		kiosks, err := compile(f.Kiosks)
+		if err != nil {
+			return fmt.Errorf("kiosks: %w", err)
+		}
+		r.kiosks = kiosks
+	}
+	return nil
+}
+
+func (f *namespaceFile) rule(name string) (*Namespace, error) {
+	ns := &Namespace{Name: name, Priority: f.Priority, Limit: f.Limit, Fanout: f.Fanout, Resolves: f.Resolves}
+	var ok bool
+	if ns.Class, ok = schemas.ParseClass(f.Class); !ok {
+		return nil, fmt.Errorf("class %q is not personal, shared, kiosk or evidence", f.Class)
+	}
+	if f.Priority < 1 || f.Priority > 99 {
+		return nil, errors.New("priority must be between 1 and 99")
+	}
+	if f.Limit < 0 || f.Fanout < 0 {
+		return nil, errors.New("limit and fanout must not be negative")
+	}
+	if f.Within != "" {
+		span, err := parseSpan(f.Within)
+		if err != nil {
+			return nil, fmt.Errorf("within: %w", err)
+		}
+		ns.Within = span
+	}
+	if ns.Normalise, ok = parseNormaliser(f.Normalise); !ok {
+		return nil, fmt.Errorf("normalise %q is unknown; use %s", f.Normalise, strings.Join(normaliserNames(), ", "))
+	}
+	if f.Blocked != nil {
+		patterns := slices.Clone(f.Blocked.Patterns)
+		for _, v := range f.Blocked.Values {
+			patterns = append(patterns, regexp.QuoteMeta(v))
+		}
+		var err error
+		if ns.blocked, err = compile(patterns); err != nil {
+			return nil, fmt.Errorf("blocked: %w", err)
+		}
+	}
+	return ns, nil
+}
+
+// parseSpan reads a duration that may also be in days, such as 90d.
+func parseSpan(s string) (schemas.Time, error) {
+	if days, found := strings.CutSuffix(s, "d"); found {
+		n, err := strconv.Atoi(days)
+		if err != nil || n < 1 {
+			return 0, fmt.Errorf("%q is not a number of days", s)
+		}
+		return schemas.Time(n) * schemas.Day, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("%q is not a duration such as 90d or 12h", s)
+	}
+	return schemas.Span(d), nil
+}
+
+// compile makes patterns that match whole values, whatever their case.
+func compile(patterns []string) ([]*regexp.Regexp, error) {
+	out := make([]*regexp.Regexp, 0, len(patterns))
+	for _, p := range patterns {
+		re, err := regexp.Compile(`(?i)^(?:` + p + `)$`)
+		if err != nil {
+			return nil, fmt.Errorf("pattern %q: %w", p, err)
+		}
+		out = append(out, re)
+	}
+	return out, nil
+}
+
+// namespace gives the rule of a namespace; unknown ones share a documented default.
+func (r *Rules) namespace(name string) *Namespace {
+	if ns := r.byName[name]; ns != nil {
+		return ns
+	}
+	ns := r.unknown
+	ns.Name = name
+	r.byName[strings.Clone(name)] = &ns
+	return &ns
+}
+
+// isBlocked tells whether a normalised value is a placeholder that names nobody.
+func (r *Rules) isBlocked(ns *Namespace, value string) bool {
+	if r.values[strings.ToLower(value)] || sameDigits(value) {
+		return true
+	}
+	return matches(r.blocked, value) || matches(ns.blocked, value)
+}
+
+// isKiosk tells whether a value is a device that strangers use in turn.
+func (r *Rules) isKiosk(ns *Namespace, value string) bool {
+	return ns.Class == schemas.ClassKiosk || slices.Contains(r.kioskScope, ns.Name) && matches(r.kiosks, value)
+}
+
+func matches(patterns []*regexp.Regexp, value string) bool {
+	for _, p := range patterns {
+		if p.MatchString(value) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameDigits tells whether a value has at least four digits and all of its letters and digits are the same one, as in
+// 0000-0000 or +9999999.
+func sameDigits(value string) bool {
+	digits, first := 0, byte(0)
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		switch {
+		case c >= '0' && c <= '9':
+			if digits > 0 && c != first {
+				return false
+			}
+			first = c
+			digits++
+		case c == '-' || c == '+' || c == ' ' || c == '.' || c == '_':
+		default:
+			return false
+		}
+	}
+	return digits >= 4
+}
