@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -50,7 +51,9 @@ func publish(t *testing.T, addr, topic string, values ...string) {
 // read polls as a group member until it has count records, and commits them.
 func read(t *testing.T, addr, topic string, count int) map[string]bool {
 	t.Helper()
-	c := client(t, addr, kgo.ConsumeTopics(topic), kgo.ConsumerGroup("readers"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	// After a restart the broker answers the first fetch only when the wait ends.
+	c := client(t, addr, kgo.ConsumeTopics(topic), kgo.ConsumerGroup("readers"), kgo.FetchMaxWait(200*time.Millisecond),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	values := map[string]bool{}
 	for len(values) < count {
 		fetches := c.PollFetches(t.Context())
