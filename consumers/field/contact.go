@@ -26,12 +26,28 @@ var personalKeys = foldedSet("avatar", "city", "first", "initials", "last", "nam
 // keyLengthMax bounds the keys that are folded; longer ones are judged by their last bytes.
 const keyLengthMax = 48
 
-func foldedSet(words ...string) map[string]struct{} {
-	set := make(map[string]struct{}, len(words))
+// wordSet is a set of folded words. Most other words are told by their first letter and length.
+type wordSet struct {
+	words   map[string]struct{}
+	lengths [256]uint64 // by the first byte, one bit per length
+}
+
+func foldedSet(words ...string) *wordSet {
+	set := &wordSet{words: make(map[string]struct{}, len(words))}
 	for _, word := range words {
-		set[string(Fold(nil, word))] = struct{}{}
+		folded := Fold(nil, word)
+		set.words[string(folded)] = struct{}{}
+		set.lengths[folded[0]] |= 1 << len(folded)
 	}
 	return set
+}
+
+func (s *wordSet) has(folded []byte) bool {
+	if len(folded) == 0 || s.lengths[folded[0]]>>len(folded)&1 == 0 {
+		return false
+	}
+	_, ok := s.words[string(folded)]
+	return ok
 }
 
 // Contact tells whether a member of this name holds clear contact data or a secret, which must never stand in properties: e-mail
@@ -46,15 +62,13 @@ func Contact(key string) bool {
 func ContactOfPerson(key string) bool {
 	var buffer [keyLengthMax]byte
 	folded := foldKey(buffer[:0], key)
-	_, personal := personalKeys[string(folded)]
-	return personal || contact(folded)
+	return personalKeys.has(folded) || contact(folded)
 }
 
 // person tells whether an object under this key describes a person.
 func person(key string) bool {
 	var buffer [keyLengthMax]byte
-	_, ok := personKeys[string(foldKey(buffer[:0], key))]
-	return ok
+	return personKeys.has(foldKey(buffer[:0], key))
 }
 
 func foldKey(dst []byte, key string) []byte {
@@ -68,7 +82,7 @@ func contact(folded []byte) bool {
 	if len(folded) < 2 {
 		return false
 	}
-	if _, ok := contactKeys[string(folded)]; ok {
+	if contactKeys.has(folded) {
 		return true
 	}
 	// The last letter rules most keys out.

@@ -41,7 +41,7 @@ func (p *Properties) add(key string, raw []byte, personal bool) {
 	if !p.open(key) {
 		return
 	}
-	text, ok := appendClean(p.text, raw, person(key))
+	text, ok := appendClean(p.text, raw, (raw[0] == '{' || raw[0] == '[') && person(key))
 	p.text = text
 	if !ok {
 		p.text, p.keys = p.text[:mark], p.keys[:len(p.keys)-1]
