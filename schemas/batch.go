@@ -45,6 +45,9 @@ type Batch struct {
 	// Filled by score.
 	Profiles []Profile // in the order of Touched
 
+	// Filled by score and audience: when a profile must be looked at again although no event arrives.
+	Timers []Touch
+
 	// Filled by audience.
 	Memberships []Membership
 	Changes     []AudienceChange
@@ -56,9 +59,9 @@ type Batch struct {
 func (b *Batch) Reset() {
 	*b = Batch{
 		Ranges: b.Ranges[:0], Records: b.Records[:0], Events: b.Events[:0], Rejects: b.Rejects[:0], Dropped: b.Dropped[:0],
-		Arenas: b.Arenas,
+		Arenas:    b.Arenas,
 		Decisions: b.Decisions[:0], Identifiers: b.Identifiers[:0], Aliases: b.Aliases[:0], Touched: b.Touched[:0],
-		Profiles: b.Profiles[:0], Memberships: b.Memberships[:0], Changes: b.Changes[:0], Took: b.Took[:0],
+		Profiles: b.Profiles[:0], Timers: b.Timers[:0], Memberships: b.Memberships[:0], Changes: b.Changes[:0], Took: b.Took[:0],
 	}
 }
 

@@ -66,10 +66,12 @@ type Profile struct {
 	Stage      JourneyStage
 	StageSince Time
 
-	Sessions      uint32
-	ProductViews  uint64
-	Searches      uint64
-	LastSessionID uint64
+	Sessions         uint32
+	ProductViews     uint64
+	Searches         uint64
+	LastSessionID    uint64
+	LastSessionStart Time
+	CheckoutAt       Time // last step of a checkout
 
 	Orders        int64 // sales less voids: frequency
 	Refunds       int64

@@ -1,0 +1,211 @@
+package score
+
+import (
+	"slices"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// folder is the memory that folding a profile reuses.
+type folder struct {
+	orders  []uint32
+	credits []uint32
+	ops     []cartOp
+	days    []int32
+	carts   []cartLine
+	leaves  []uint32
+}
+
+type cartLine struct {
+	sku      uint32
+	quantity schemas.Decimal
+	price    schemas.Decimal
+}
+
+// profile fills the row of a touched profile.
+func (s *Stage) profile(p *schemas.Profile, t schemas.Touch, b *schemas.Batch) {
+	id, into := s.graph.Profile(t.Profile)
+	p.Index, p.ID, p.Version = t.Profile, id, b.Number
+	if !into.IsZero() {
+		p.Merged = true
+		return
+	}
+	f := &s.fold
+	f.orders, f.credits, f.ops, f.leaves = f.orders[:0], f.credits[:0], f.ops[:0], f.leaves[:0]
+	s.graph.Leaves(t.Profile, func(i uint32) {
+		f.leaves = append(f.leaves, i)
+		if int(i) < len(s.leaves) {
+			s.addLeaf(p, i)
+		}
+	})
+	slices.Sort(f.leaves)
+	s.graph.Count(p)
+	s.foldOrders(p)
+	s.foldCart(p)
+	s.place(p, t, b)
+	p.State = s.encodeProfile(p.State[:0], f.leaves)
+}
+
+// addLeaf adds the order-free parts of a leaf and collects the rest for the folds below.
+func (s *Stage) addLeaf(p *schemas.Profile, i uint32) {
+	l, f := &s.leaves[i], &s.fold
+	for c := range l.channels {
+		from, to := &l.channels[c], &p.Channels[c]
+		if from.events == 0 {
+			continue
+		}
+		to.Events += uint64(from.events)
+		to.FirstSeen, to.LastSeen = earlier(to.FirstSeen, from.first), max(to.LastSeen, from.last)
+		p.Events += uint64(from.events)
+		p.FirstSeen, p.LastSeen = earlier(p.FirstSeen, from.first), max(p.LastSeen, from.last)
+	}
+	p.Sessions += l.sessions
+	p.ProductViews += uint64(l.productViews)
+	p.Searches += uint64(l.searches)
+	if l.sessionStart > p.LastSessionStart || l.sessionStart == p.LastSessionStart && l.lastSession > p.LastSessionID {
+		p.LastSessionID, p.LastSessionStart = l.lastSession, l.sessionStart
+	}
+	p.CheckoutAt = max(p.CheckoutAt, l.checkout)
+	p.Refunds += l.refunds
+	addEmail(&p.Email, &l.email)
+	for o := l.orders; o != 0; o = s.orders[o].next {
+		f.orders = append(f.orders, o)
+	}
+	for c := l.credit; c != 0; c = s.credits[c].next {
+		f.credits = append(f.credits, c)
+	}
+	f.ops = append(f.ops, s.carts[i]...)
+}
+
+// earlier gives the smaller of two times of which 0 means none.
+func earlier(a, b schemas.Time) schemas.Time {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+func addEmail(to, from *schemas.EmailTotals) {
+	to.Sent += from.Sent
+	to.Delivered += from.Delivered
+	to.Opens += from.Opens
+	to.MachineOpens += from.MachineOpens
+	to.Clicks += from.Clicks
+	to.MachineClicks += from.MachineClicks
+	to.Bounces += from.Bounces
+	to.Unsubscribes += from.Unsubscribes
+	to.Complaints += from.Complaints
+	to.LastOpen, to.LastClick = max(to.LastOpen, from.LastOpen), max(to.LastClick, from.LastClick)
+}
+
+// foldOrders sums the orders that stand, in the currency of most of them.
+func (s *Stage) foldOrders(p *schemas.Profile) {
+	f := &s.fold
+	main := s.mainCurrency()
+	f.days = f.days[:0]
+	for _, i := range f.orders {
+		o := &s.orders[i]
+		if !o.counted || o.void {
+			continue
+		}
+		p.Orders++
+		c := &p.Channels[o.channel]
+		c.Orders++
+		if o.channel == schemas.ChannelStore {
+			p.StoreOrders++
+		} else {
+			p.OnlineOrders++
+		}
+		p.FirstOrder, p.LastOrder = earlier(p.FirstOrder, o.time), max(p.LastOrder, o.time)
+		f.days = append(f.days, int32(o.time/schemas.Day))
+		if o.currency == main {
+			p.Revenue += o.amount
+			c.Revenue += o.amount
+		} else {
+			p.OtherCurrency = true
+		}
+	}
+	for _, i := range f.credits {
+		if c := &s.credits[i]; c.currency == main {
+			p.Revenue -= c.amount
+			p.Channels[c.channel].Revenue -= c.amount
+		} else {
+			p.OtherCurrency = true
+		}
+	}
+	p.Currency = main.String()
+	slices.Sort(f.days)
+	p.PurchaseDays = uint32(len(slices.Compact(f.days)))
+}
+
+// mainCurrency gives the currency of most orders that stand, else of the first refund; ties go to the first in the alphabet.
+func (s *Stage) mainCurrency() currency {
+	var best currency
+	most := 0
+	for _, i := range s.fold.orders {
+		c, n := s.orders[i].currency, 0
+		if !s.orders[i].counted || s.orders[i].void || c == best {
+			continue
+		}
+		for _, j := range s.fold.orders {
+			if o := &s.orders[j]; o.currency == c && o.counted && !o.void {
+				n++
+			}
+		}
+		if n > most || n == most && c < best {
+			best, most = c, n
+		}
+	}
+	if most == 0 {
+		for _, i := range s.fold.credits {
+			if c := s.credits[i].currency; best == 0 || c < best {
+				best = c
+			}
+		}
+	}
+	return best
+}
+
+// foldCart replays the cart changes of all leaves after the last order, whichever channel that was on.
+func (s *Stage) foldCart(p *schemas.Profile) {
+	f := &s.fold
+	if len(f.ops) == 0 {
+		return
+	}
+	slices.SortFunc(f.ops, compareOps)
+	f.carts = f.carts[:0]
+	for _, op := range f.ops {
+		if op.time <= p.LastOrder {
+			continue
+		}
+		p.CartUpdated = max(p.CartUpdated, op.time)
+		at := slices.IndexFunc(f.carts, func(c cartLine) bool { return c.sku == op.sku })
+		if at < 0 {
+			if op.quantity <= 0 {
+				continue
+			}
+			f.carts = append(f.carts, cartLine{sku: op.sku})
+			at = len(f.carts) - 1
+		}
+		line := &f.carts[at]
+		if op.quantity == 0 {
+			line.quantity = 0
+		} else {
+			line.quantity = max(0, line.quantity+op.quantity)
+		}
+		if op.price != 0 {
+			line.price = op.price
+		}
+	}
+	for _, line := range f.carts {
+		if line.quantity > 0 {
+			p.CartSKUs = append(p.CartSKUs, s.skus[line.sku])
+			p.CartQuantity += line.quantity
+			p.CartValue += line.quantity.Mul(line.price)
+		}
+	}
+	slices.Sort(p.CartSKUs)
+	if len(p.CartSKUs) == 0 {
+		p.CartUpdated = 0
+	}
+}

@@ -1,0 +1,66 @@
+package score
+
+import "github.com/seamline/seamline/schemas"
+
+// engagedViews is the number of looked-at products that shows more than passing interest.
+const engagedViews = 3
+
+// place sets the journey stage and since when the profile is in it, and asks to be called when time alone will change it.
+func (s *Stage) place(p *schemas.Profile, t schemas.Touch, b *schemas.Batch) {
+	stage, until := s.stage(p, b.Clock)
+	if int(p.Index) >= len(s.journeys) {
+		s.journeys = append(s.journeys, make([]journey, int(p.Index)+1-len(s.journeys))...)
+	}
+	j := &s.journeys[p.Index]
+	if j.since == 0 || j.stage != stage {
+		at := p.LastSeen
+		if t.Due != 0 {
+			at = t.Due
+		}
+		*j = journey{stage: stage, since: at}
+		s.unsaved.journeys[p.Index] = struct{}{}
+	}
+	p.Stage, p.StageSince = j.stage, j.since
+	if until != 0 {
+		b.Timers = append(b.Timers, schemas.Touch{Profile: p.Index, Due: until})
+	}
+}
+
+// stage says how far a person has come, and when time alone changes that; 0 for never.
+func (s *Stage) stage(p *schemas.Profile, now schemas.Time) (schemas.JourneyStage, schemas.Time) {
+	cartAt := p.CartUpdated
+	if p.CheckoutAt > p.LastOrder {
+		cartAt = max(cartAt, p.CheckoutAt)
+	}
+	open := cartAt + schemas.Span(s.cfg.CartOpen)
+	if p.Orders > 0 {
+		return s.buyer(p, now)
+	}
+	switch {
+	case cartAt != 0 && now < open:
+		return schemas.JourneyConsidering, open
+	case p.UserIDs+p.LoyaltyIDs+p.Emails+p.Phones > 0:
+		return schemas.JourneyKnown, 0
+	case p.Sessions > 1 || p.ProductViews >= engagedViews:
+		return schemas.JourneyEngaged, 0
+	case p.Sessions > 0:
+		return schemas.JourneyVisitor, 0
+	}
+	return schemas.JourneyStranger, 0
+}
+
+// buyer places somebody who has bought.
+func (s *Stage) buyer(p *schemas.Profile, now schemas.Time) (schemas.JourneyStage, schemas.Time) {
+	risk, lapse := p.LastOrder+schemas.Span(s.cfg.AtRiskAfter), p.LastOrder+schemas.Span(s.cfg.LapsedAfter)
+	switch {
+	case now >= lapse:
+		return schemas.JourneyLapsed, 0
+	case now >= risk:
+		return schemas.JourneyAtRisk, lapse
+	case p.Orders >= int64(s.cfg.LoyalOrders):
+		return schemas.JourneyLoyal, risk
+	case p.Orders > 1:
+		return schemas.JourneyRepeat, risk
+	}
+	return schemas.JourneyCustomer, risk
+}

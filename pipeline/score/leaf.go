@@ -1,0 +1,90 @@
+package score
+
+import "github.com/seamline/seamline/schemas"
+
+// leaf is what one leaf of the identity graph has done. It holds integers only and no pointers: merging two leaves into one
+// profile is adding, taking the smaller or larger, or sorting together, so that the order of arrival never shows.
+type leaf struct {
+	channels     [schemas.ChannelCount]seen
+	sessions     uint32
+	productViews uint32
+	searches     uint32
+	lastSession  uint64
+	sessionStart schemas.Time // of lastSession
+	checkout     schemas.Time // last checkout step
+	email        schemas.EmailTotals
+	refunds      int64
+	orders       uint32 // head of the list of orders, through order.next
+	credit       uint32 // head of the list of refund sums, through credit.next
+}
+
+// seen is presence on one channel.
+type seen struct {
+	events uint32
+	first  schemas.Time
+	last   schemas.Time
+}
+
+// order is the latest state of one order or receipt.
+type order struct {
+	key      uint64
+	leaf     uint32 // 0 for an anonymous sale
+	next     uint32 // of the leaf's list
+	time     schemas.Time
+	version  int64
+	amount   schemas.Decimal
+	currency currency
+	channel  schemas.Channel
+	void     bool // taken back as a whole, or cancelled before it was seen
+	counted  bool // a sale was seen, and not only its void
+}
+
+// credit is the sum of refunds of one leaf in one currency on one channel.
+type credit struct {
+	leaf     uint32
+	next     uint32
+	currency currency
+	channel  schemas.Channel
+	amount   schemas.Decimal
+}
+
+// currency is an ISO 4217 code packed into an integer, so that state has no strings; 0 for none.
+type currency uint32
+
+func packCurrency(code string) currency {
+	if len(code) != 3 {
+		return 0
+	}
+	return currency(code[0])<<16 | currency(code[1])<<8 | currency(code[2])
+}
+
+func (c currency) String() string {
+	if c == 0 {
+		return ""
+	}
+	return string([]byte{byte(c >> 16), byte(c >> 8), byte(c)})
+}
+
+// session is the last two sessions of one device.
+type session struct {
+	id, previousID             uint64
+	start, end                 schemas.Time
+	previousStart, previousEnd schemas.Time
+}
+
+// cartOp is one change of a cart. The ledger of a leaf is kept in the order of time, then SKU, and begins after the last order.
+type cartOp struct {
+	time     schemas.Time
+	sku      uint32
+	quantity schemas.Decimal // negative: taken out; 0: all of it taken out
+	price    schemas.Decimal
+}
+
+// cartOpsMax bounds a leaf's cart ledger; the oldest changes fall out first.
+const cartOpsMax = 128
+
+// journey is the stage that a profile was in last.
+type journey struct {
+	stage schemas.JourneyStage
+	since schemas.Time
+}

@@ -1,0 +1,146 @@
+// Package kafka writes what a batch decided to Kafka: dead letters and the entries and exits of audiences.
+// Batches come in; records with deterministic ids go out, acknowledged by all replicas. Writing a batch again repeats the same
+// records, and consumers drop them by id. It never decides anything.
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/segmentio/encoding/json"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// Config names the topics that are written.
+type Config struct {
+	DeadLetters string
+	Audiences   string
+	Source      string // ce_source of what is written, such as seamline/main
+}
+
+// recordBytesMax lets dead letters be as large as what they were read from.
+const recordBytesMax = 64 << 20
+
+// idSpace is the UUID namespace of the ids of what is written. It is part of the contract with consumers: a replay gives the same ids.
+var idSpace = uuid.MustParse("5ea3114e-0b1e-5d6a-9a53-4c6f6e6c696e")
+
+// Sink writes dead letters and audience changes.
+type Sink struct {
+	cfg     Config
+	client  *kgo.Client
+	written *prometheus.CounterVec
+	topics  []string
+}
+
+// Open makes a producer with the connection settings opts.
+func Open(cfg Config, opts []kgo.Opt, reg prometheus.Registerer) (*Sink, error) {
+	client, err := kgo.NewClient(append([]kgo.Opt{
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerBatchMaxBytes(recordBytesMax), kgo.BrokerMaxWriteBytes(recordBytesMax + 1<<20),
+		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
+	}, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+	s := &Sink{cfg: cfg, client: client, topics: []string{cfg.DeadLetters, cfg.Audiences},
+		written: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "seamline_kafka_records_written_total",
+			Help: "Records written to Kafka."}, []string{"topic"})}
+	reg.MustRegister(s.written)
+	for _, t := range s.topics {
+		s.written.WithLabelValues(t)
+	}
+	return s, nil
+}
+
+// Name is the sink's stable name.
+func (s *Sink) Name() string { return "kafka" }
+
+// Write produces the batch's records and waits until all are acknowledged.
+func (s *Sink) Write(ctx context.Context, b *schemas.Batch) error {
+	records := make([]*kgo.Record, 0, len(b.Rejects)+len(b.Changes))
+	for i := range b.Rejects {
+		records = append(records, s.deadLetter(&b.Rejects[i]))
+	}
+	for i := range b.Changes {
+		r, err := s.change(&b.Changes[i])
+		if err != nil {
+			return fmt.Errorf("%w: %w", schemas.ErrFatal, err)
+		}
+		records = append(records, r)
+	}
+	for _, result := range s.client.ProduceSync(ctx, records...) {
+		if result.Err == nil {
+			s.written.WithLabelValues(result.Record.Topic).Inc()
+			continue
+		}
+		if errors.Is(result.Err, kerr.MessageTooLarge) && result.Record.Topic == s.cfg.DeadLetters {
+			// The broker takes no record of this size on this topic. The table keeps the bytes; the topic says where they are.
+			if err := s.shorten(ctx, result.Record); err != nil {
+				return fmt.Errorf("produce to %s: %w", result.Record.Topic, err)
+			}
+			continue
+		}
+		return fmt.Errorf("produce to %s: %w", result.Record.Topic, result.Err)
+	}
+	return nil
+}
+
+// deadLetter is the original record with headers that say why and from where.
+func (s *Sink) deadLetter(r *schemas.Reject) *kgo.Record {
+	out := &kgo.Record{Topic: s.cfg.DeadLetters, Key: r.Record.Key, Value: r.Value}
+	for _, h := range r.Record.Headers {
+		out.Headers = append(out.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+	}
+	out.Headers = append(out.Headers,
+		header("seamline_reason", string(r.Reason)), header("seamline_detail", r.Detail), header("seamline_topic", r.Record.Topic),
+		header("seamline_partition", strconv.Itoa(int(r.Record.Partition))), header("seamline_offset", strconv.FormatInt(r.Record.Offset, 10)),
+		header("seamline_element", strconv.Itoa(r.Element)))
+	return out
+}
+
+func (s *Sink) shorten(ctx context.Context, r *kgo.Record) error {
+	r.Headers = append(r.Headers, header("seamline_value_bytes", strconv.Itoa(len(r.Value))))
+	r.Value = nil
+	return s.client.ProduceSync(ctx, r).FirstErr()
+}
+
+func header(key, value string) kgo.RecordHeader {
+	return kgo.RecordHeader{Key: key, Value: []byte(value)}
+}
+
+// changeData is the data of an audience event.
+type changeData struct {
+	Audience  string `json:"audience"`
+	ProfileID string `json:"profile_id"`
+	Sequence  uint64 `json:"sequence"`
+	Reason    string `json:"reason"`
+}
+
+// change is an entry or exit as a CloudEvent in Kafka binary mode.
+func (s *Sink) change(c *schemas.AudienceChange) (*kgo.Record, error) {
+	kind := "io.seamline.audience_exited.v1"
+	if c.Enter {
+		kind = "io.seamline.audience_entered.v1"
+	}
+	id := c.ProfileID.String()
+	value, err := json.Marshal(changeData{Audience: c.Audience, ProfileID: id, Sequence: c.Sequence, Reason: c.Reason})
+	if err != nil {
+		return nil, err
+	}
+	unique := uuid.NewSHA1(idSpace, []byte(c.Audience+"/"+strconv.FormatUint(c.Sequence, 10)))
+	return &kgo.Record{Topic: s.cfg.Audiences, Key: []byte(id), Value: value, Headers: []kgo.RecordHeader{
+		header("ce_specversion", "1.0"), header("ce_id", unique.String()), header("ce_source", s.cfg.Source), header("ce_type", kind),
+		header("ce_subject", id), header("ce_time", c.Time.String()), header("content-type", "application/json"),
+	}}, nil
+}
+
+// Close ends the connections.
+func (s *Sink) Close() { s.client.Close() }
