@@ -55,6 +55,13 @@ func (p *Properties) AddText(key, value string) {
 	}
 }
 
+// AddTrusted adds a member with raw JSON that the decoder built itself and knows to be no contact data.
+func (p *Properties) AddTrusted(key string, raw []byte) {
+	if p.open(key) {
+		p.text = append(p.text, raw...)
+	}
+}
+
 // AddDecimal adds a member with a number.
 func (p *Properties) AddDecimal(key string, value schemas.Decimal) {
 	if p.open(key) {

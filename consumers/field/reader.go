@@ -215,16 +215,20 @@ func (r *Reader) Time() Time { return TimeOf(r.Text()) }
 // Bool reads the next value as a truth value.
 func (r *Reader) Bool() Bool { return BoolOf(r.Text()) }
 
+// Keep copies a text that the caller built into the reader's arena, or into new memory where there is none.
+func (r *Reader) Keep(text []byte) string {
+	if r.arena == nil {
+		return string(text)
+	}
+	return r.arena.Text(text)
+}
+
 func (r *Reader) unquote(content []byte, escaped bool) string {
 	if !escaped {
 		return alias(content)
 	}
 	var buffer [256]byte
-	text := Unescape(buffer[:0], content)
-	if r.arena == nil {
-		return string(text)
-	}
-	return r.arena.Text(text)
+	return r.Keep(Unescape(buffer[:0], content))
 }
 
 // alias gives b as a string without copying.

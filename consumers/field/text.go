@@ -51,6 +51,12 @@ func BoolOf(s string) Bool {
 	return Bool{}
 }
 
+// TextOf reads one raw value as Reader.Text does.
+func TextOf(raw []byte) string {
+	r := NewReader(raw, nil)
+	return r.Text()
+}
+
 // FirstText gives the text of a raw value that may be a text or an array of texts; of an array, the first that is not empty.
 func FirstText(raw []byte) string {
 	r := NewReader(raw, nil)

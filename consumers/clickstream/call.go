@@ -1,0 +1,142 @@
+package clickstream
+
+import (
+	"github.com/seamline/seamline/consumers/field"
+	"github.com/seamline/seamline/schemas"
+)
+
+// call is one Segment or RudderStack call as it was read. Raw parts are read further once the call's type is known.
+type call struct {
+	kind        string // track, page, screen, identify, alias, group, merge
+	event       string // the name of a track call
+	name        string // the name of a page or screen
+	category    string // the category of a page
+	userID      string
+	anonymousID string
+	previousID  string
+	groupID     string
+	messageID   string
+	channel     string
+	rudder      bool // has a field that only RudderStack sends
+
+	timestamp field.Time
+	original  field.Time
+	sent      field.Time
+	received  field.Time
+
+	properties []byte
+	traits     []byte
+	merge      []byte
+	context    context
+}
+
+// context is what a call says about its surroundings.
+type context struct {
+	person      person
+	externalIDs []schemas.Identifier
+	consent     []byte
+	pageURL     string
+	pagePath    string
+	referrer    string
+	campaign    schemas.Campaign
+	term        string
+	content     string
+	deviceID    string
+	advertiseID string
+	deviceType  string
+	system      string
+	library     string
+	channel     string
+	groupID     string
+	country     string
+}
+
+// person is what traits say about who it is.
+type person struct {
+	email   string
+	phone   string
+	loyalty string
+	country string
+}
+
+func (c *call) reset() {
+	externalIDs := c.context.externalIDs[:0]
+	*c = call{}
+	c.context.externalIDs = externalIDs
+}
+
+// inherit starts an empty call with what its batch says.
+func (c *call) inherit(b *batch) {
+	externalIDs := append(c.context.externalIDs[:0], b.context.externalIDs...)
+	c.context = b.context
+	c.context.externalIDs = externalIDs
+	c.sent, c.received, c.channel = b.sent, b.received, b.channel
+}
+
+// read reads the call from an object. Where the object may be a batch, its calls are given back unread.
+func (c *call) read(r *field.Reader) (calls []byte) {
+	if !r.Object() {
+		return nil
+	}
+	for r.Next() {
+		switch r.Key {
+		case "type":
+			c.kind = r.Text()
+		case "event", "eventName", "event_name":
+			c.event = r.Text()
+		case "name":
+			c.name = r.Text()
+		case "category":
+			c.category = r.Text()
+		case "userId", "user_id", "userID":
+			c.userID = r.Text()
+		case "anonymousId", "anonymous_id", "anonymousID":
+			c.anonymousID = r.Text()
+		case "previousId", "previous_id", "previousID":
+			c.previousID = r.Text()
+		case "groupId", "group_id", "groupID":
+			c.groupID = r.Text()
+		case "messageId", "message_id", "messageID":
+			c.messageID = r.Text()
+		case "timestamp":
+			c.timestamp = readTime(r)
+		case "originalTimestamp", "original_timestamp":
+			c.original = readTime(r)
+		case "sentAt", "sent_at":
+			c.sent = readTime(r)
+		case "receivedAt", "received_at":
+			c.received = readTime(r)
+		case "rudderId", "rudder_id":
+			c.rudder = true
+			r.Skip()
+		case "channel":
+			c.channel = r.Text()
+		case "properties":
+			c.properties = r.Raw()
+		case "traits":
+			c.traits = r.Raw()
+		case "mergeProperties", "merge_properties":
+			c.merge, c.rudder = r.Raw(), true
+		case "context":
+			c.context.read(r)
+		case "batch":
+			if r.Kind() != field.KindArray {
+				r.Skip()
+				continue
+			}
+			calls = r.Raw()
+		default:
+			r.Skip()
+		}
+	}
+	return calls
+}
+
+// readTime reads a time; an object or array is none.
+func readTime(r *field.Reader) field.Time {
+	if kind := r.Kind(); kind == field.KindObject || kind == field.KindArray {
+		r.Skip()
+		return field.Time{Set: true, Bad: true}
+	}
+	return r.Time()
+}

@@ -1,0 +1,185 @@
+package clickstream
+
+import (
+	"github.com/seamline/seamline/consumers/field"
+	"github.com/seamline/seamline/schemas"
+)
+
+// read reads a context object over what is there: what it does not say stays.
+func (c *context) read(r *field.Reader) {
+	if !r.Object() {
+		return
+	}
+	for r.Next() {
+		switch r.Key {
+		case "page":
+			c.readPage(r)
+		case "campaign":
+			c.readCampaign(r)
+		case "device":
+			c.readDevice(r)
+		case "traits":
+			c.person.read(r)
+		case "externalIds", "external_ids":
+			c.readExternalIDs(r)
+		case "consent":
+			if r.Object() {
+				for r.Next() {
+					if r.Key == "categoryPreferences" || r.Key == "category_preferences" {
+						c.consent = r.Raw()
+						continue
+					}
+					r.Skip()
+				}
+			}
+		case "os":
+			set(&c.system, member(r, "name"))
+		case "library":
+			set(&c.library, member(r, "name"))
+		case "location":
+			set(&c.country, field.Country(member(r, "country")))
+		case "referrer":
+			set(&c.referrer, member(r, "url"))
+		case "channel":
+			set(&c.channel, r.Text())
+		case "groupId", "group_id":
+			set(&c.groupID, r.Text())
+		default:
+			r.Skip()
+		}
+	}
+}
+
+// set overwrites a text, unless there is none.
+func set(text *string, value string) {
+	if value != "" {
+		*text = value
+	}
+}
+
+// member reads one text of an object and skips the others.
+func member(r *field.Reader, key string) (value string) {
+	if !r.Object() {
+		return ""
+	}
+	for r.Next() {
+		if r.Key == key {
+			value = r.Text()
+			continue
+		}
+		r.Skip()
+	}
+	return value
+}
+
+func (c *context) readPage(r *field.Reader) {
+	if !r.Object() {
+		return
+	}
+	for r.Next() {
+		switch r.Key {
+		case "url":
+			set(&c.pageURL, r.Text())
+		case "path":
+			set(&c.pagePath, r.Text())
+		case "referrer":
+			set(&c.referrer, r.Text())
+		default:
+			r.Skip()
+		}
+	}
+}
+
+func (c *context) readCampaign(r *field.Reader) {
+	if !r.Object() {
+		return
+	}
+	for r.Next() {
+		switch r.Key {
+		case "id", "campaign_id", "campaignId":
+			set(&c.campaign.ID, r.Text())
+		case "source":
+			set(&c.campaign.Source, r.Text())
+		case "medium":
+			set(&c.campaign.Medium, r.Text())
+		case "name":
+			set(&c.campaign.Name, r.Text())
+		case "term":
+			set(&c.term, r.Text())
+		case "content":
+			set(&c.content, r.Text())
+		default:
+			r.Skip()
+		}
+	}
+}
+
+func (c *context) readDevice(r *field.Reader) {
+	if !r.Object() {
+		return
+	}
+	for r.Next() {
+		switch r.Key {
+		case "id", "deviceId", "device_id":
+			set(&c.deviceID, r.Text())
+		case "advertisingId", "advertising_id":
+			set(&c.advertiseID, r.Text())
+		case "type":
+			set(&c.deviceType, r.Text())
+		default:
+			r.Skip()
+		}
+	}
+}
+
+// readExternalIDs reads elements {id, type} and gives each the namespace of its type.
+func (c *context) readExternalIDs(r *field.Reader) {
+	if !r.Array() {
+		return
+	}
+	for r.Element() {
+		var id, kind string
+		if !r.Object() {
+			continue
+		}
+		for r.Next() {
+			switch r.Key {
+			case "id":
+				id = r.Text()
+			case "type":
+				kind = r.Text()
+			default:
+				r.Skip()
+			}
+		}
+		if namespace := namespaceOf(kind, r); namespace != "" && id != "" {
+			c.externalIDs = append(c.externalIDs, schemas.Identifier{Namespace: namespace, Value: id})
+		}
+	}
+}
+
+// read reads traits over what is there.
+func (p *person) read(r *field.Reader) {
+	if !r.Object() {
+		return
+	}
+	for r.Next() {
+		p.readMember(r)
+	}
+}
+
+// readMember reads or skips the current member of an object that describes a person.
+func (p *person) readMember(r *field.Reader) {
+	switch r.Key {
+	case "email", "emailAddress", "email_address":
+		set(&p.email, r.First())
+	case "phone", "phoneNumber", "phone_number", "mobile":
+		set(&p.phone, r.First())
+	case "loyalty_id", "loyaltyId":
+		set(&p.loyalty, r.Text())
+	case "address":
+		set(&p.country, field.Country(member(r, "country")))
+	default:
+		r.Skip()
+	}
+}

@@ -1,0 +1,146 @@
+// Package clickstream reads web and app behaviour: calls of the Segment and RudderStack specs, alone, in a batch object or in an array.
+// Canonical events come out, or a reject per call that cannot be used.
+// It never keeps state, never asks the clock, and never puts contact data into properties.
+package clickstream
+
+import (
+	"flag"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/seamline/seamline/consumers/field"
+	"github.com/seamline/seamline/schemas"
+)
+
+// Config holds the settings of the clickstream feed.
+type Config struct {
+	// CorrectSkew takes the client's clock error out of event times; see clock.go. Without it, the client's time stands.
+	CorrectSkew bool
+}
+
+// DefaultConfig gives the settings that hold when nothing is said.
+func DefaultConfig() Config { return Config{CorrectSkew: true} }
+
+// Flags adds the settings to fs.
+func (c *Config) Flags(fs *flag.FlagSet) {
+	fs.BoolVar(&c.CorrectSkew, "decode.clickstream.correct-skew", c.CorrectSkew,
+		"correct event times by the difference between the sender's and the receiver's clock")
+}
+
+// Decoder reads the clickstream feed. It may be used by several goroutines.
+type Decoder struct {
+	config    Config
+	scratches sync.Pool
+}
+
+// New gives a decoder.
+func New(config Config) *Decoder {
+	return &Decoder{config: config, scratches: sync.Pool{New: func() any { return new(scratch) }}}
+}
+
+// Name gives "clickstream".
+func (d *Decoder) Name() string { return "clickstream" }
+
+// scratch is the memory of one Decode.
+type scratch struct {
+	config     Config
+	record     *schemas.Record
+	out        *schemas.Decoded
+	batch      batch
+	call       call
+	facts      facts
+	properties field.Properties
+}
+
+// batch is what the calls of a batch object have in common; it is empty for other records.
+type batch struct {
+	context  context
+	channel  string
+	sent     field.Time
+	received field.Time
+}
+
+func (b *batch) reset() {
+	externalIDs := b.context.externalIDs[:0]
+	*b = batch{}
+	b.context.externalIDs = externalIDs
+}
+
+// fill takes what a batch object says itself.
+func (b *batch) fill(c *call) {
+	externalIDs := append(b.context.externalIDs[:0], c.context.externalIDs...)
+	b.context = c.context
+	b.context.externalIDs = externalIDs
+	b.sent, b.received, b.channel = c.sent, c.received, c.channel
+}
+
+// Decode appends the events and rejects of one record to out. The record must be well-formed as a whole; beyond that, each call of
+// a batch or array stands for itself.
+func (d *Decoder) Decode(r *schemas.Record, value []byte, out *schemas.Decoded) {
+	s := d.scratches.Get().(*scratch)
+	defer d.scratches.Put(s)
+	s.config, s.record, s.out = d.config, r, out
+	s.read(value)
+	// What is pooled must not keep the record alive.
+	s.record, s.out = nil, nil
+	s.batch.reset()
+	s.call.reset()
+	s.facts = facts{}
+}
+
+// read tells the shapes of a record apart.
+func (s *scratch) read(value []byte) {
+	if !utf8.Valid(value) {
+		s.out.Reject(schemas.ReasonMalformed, "not UTF-8")
+		return
+	}
+	reader := field.NewReader(value, s.out)
+	switch reader.Kind() {
+	case field.KindObject:
+		s.call.reset()
+		calls := s.call.read(&reader)
+		if !reader.Done() {
+			s.out.Reject(schemas.ReasonMalformed, "not JSON")
+			return
+		}
+		if calls != nil && (s.call.kind == "" || s.call.kind == "batch") {
+			s.batch.fill(&s.call)
+			s.calls(calls)
+			return
+		}
+		s.finish(value)
+	case field.KindArray:
+		if !field.Valid(value) {
+			s.out.Reject(schemas.ReasonMalformed, "not JSON")
+			return
+		}
+		s.calls(value)
+	case field.KindNone:
+		s.out.Reject(schemas.ReasonMalformed, "not JSON")
+	default:
+		if field.Valid(value) {
+			s.out.Reject(schemas.ReasonUnknownFormat, "neither an object nor an array")
+			return
+		}
+		s.out.Reject(schemas.ReasonMalformed, "not JSON")
+	}
+}
+
+// calls reads the calls of a well-formed array, each by itself.
+func (s *scratch) calls(array []byte) {
+	elements := field.NewReader(array, s.out)
+	elements.Array()
+	for n := 0; elements.Element(); n++ {
+		raw := elements.Raw()
+		s.out.Element = n
+		if raw[0] != '{' {
+			s.out.Reject(schemas.ReasonUnknownFormat, "the element is no object")
+			continue
+		}
+		s.call.reset()
+		s.call.inherit(&s.batch)
+		reader := field.NewReader(raw, s.out)
+		s.call.read(&reader)
+		s.finish(raw)
+	}
+}

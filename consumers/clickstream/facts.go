@@ -1,0 +1,261 @@
+package clickstream
+
+import (
+	"github.com/seamline/seamline/consumers/field"
+	"github.com/seamline/seamline/schemas"
+)
+
+// facts is what the properties of one call say that has a column of its own, before it is known whether it will be put there.
+type facts struct {
+	person person
+
+	orderID      string
+	orderNumber  string
+	currency     string
+	affiliation  string
+	storeID      string
+	salesChannel string // where the sale was made, by any of its usual keys
+
+	total    field.Decimal
+	revenue  field.Decimal
+	value    field.Decimal
+	items    []byte // products as they stand
+	product  product
+	pageURL  string
+	pagePath string
+	referrer string
+
+	campaignID   string
+	campaignName string
+	messageID    string
+	linkURL      string
+	armName      string
+	armID        string
+	dwellMillis  int64
+}
+
+// read reads properties, or the traits of identify and group, and keeps in s.properties what has no column.
+func (f *facts) read(s *scratch, e *schemas.Event, what meaning) {
+	c := &s.call
+	switch e.Type {
+	case schemas.TypeIdentify:
+		f.readTraits(s)
+	case schemas.TypeGroup:
+		// Contact data in a group's traits is the company's, so nobody is identified by it.
+		s.properties.AddObject(c.traits, nil)
+	default:
+		if c.traits != nil {
+			traits := field.NewReader(c.traits, s.out)
+			f.person.read(&traits)
+		}
+	}
+	r := field.NewReader(c.properties, s.out)
+	if c.properties == nil || !r.Object() {
+		return
+	}
+	for r.Next() {
+		switch {
+		case f.readTrade(&r, s, what):
+		case what.role&roleProduct != 0 && f.readProduct(&r, s):
+		case what.role&rolePage != 0 && f.readPage(&r):
+		case what.role&(roleMessage|roleExperiment) != 0 && f.readMessage(&r, what):
+		case f.readOther(&r):
+		default:
+			key := r.Key
+			s.properties.Add(key, r.Raw())
+		}
+	}
+}
+
+// readTraits reads the traits of an identify call; a name in them is a person's.
+func (f *facts) readTraits(s *scratch) {
+	for o := field.ObjectOf(s.call.traits); o.Next(); {
+		member := field.NewReader(o.Value, s.out)
+		member.Key = o.Key
+		f.person.readMember(&member)
+		switch o.Key {
+		case "loyalty_id", "loyaltyId":
+			continue
+		}
+		s.properties.AddTrait(o.Key, o.Value)
+	}
+}
+
+// readTrade reads members about orders and money. Those that may turn out to have no column are added to the properties later.
+func (f *facts) readTrade(r *field.Reader, s *scratch, what meaning) bool {
+	switch r.Key {
+	case "order_id", "orderId":
+		f.orderID = r.Text()
+	case "order_number", "orderNumber":
+		f.orderNumber = r.Text()
+	case "currency":
+		f.currency = r.Text()
+	case "affiliation":
+		f.affiliation = r.Text()
+	case "store_id", "storeId":
+		f.storeID = r.Text()
+	case "total":
+		f.total = readNumber(r, s)
+	case "value":
+		f.value = readNumber(r, s)
+	case "revenue":
+		key, raw := r.Key, r.Raw()
+		f.revenue = field.DecimalOf(field.TextOf(raw))
+		s.properties.Add(key, raw)
+	case "products", "items":
+		key, raw := r.Key, r.Raw()
+		if len(raw) == 0 || raw[0] != '[' && raw[0] != '{' {
+			s.properties.Add(key, raw)
+			break
+		}
+		f.items = raw
+		// The lines of an order have a table of their own; lists, carts and checkouts have none.
+		if what.role&roleOrder == 0 {
+			s.properties.Add(key, raw)
+		}
+	case "channel", "sales_channel", "salesChannel", "purchase_channel", "order_source", "source":
+		key, raw := r.Key, r.Raw()
+		if word := field.TextOf(raw); pointOfSale(word) {
+			f.salesChannel = word
+		}
+		s.properties.Add(key, raw)
+	default:
+		return false
+	}
+	return true
+}
+
+// readNumber reads a number; what is none stays in the properties.
+func readNumber(r *field.Reader, s *scratch) field.Decimal {
+	key, raw := r.Key, r.Raw()
+	number := field.DecimalOf(field.TextOf(raw))
+	if number.Bad {
+		s.properties.Add(key, raw)
+	}
+	return number
+}
+
+// readProduct reads the product that the whole call is about.
+func (f *facts) readProduct(r *field.Reader, s *scratch) bool {
+	switch r.Key {
+	case "price":
+		f.product.price = readNumber(r, s)
+	case "quantity":
+		f.product.quantity = readNumber(r, s)
+	default:
+		return f.product.read(r)
+	}
+	return true
+}
+
+// readPage reads the page that was seen.
+func (f *facts) readPage(r *field.Reader) bool {
+	switch r.Key {
+	case "url":
+		f.pageURL = r.Text()
+	case "path":
+		f.pagePath = r.Text()
+	case "referrer":
+		f.referrer = r.Text()
+	default:
+		return false
+	}
+	return true
+}
+
+// readMessage reads what a message or an experiment is told by.
+func (f *facts) readMessage(r *field.Reader, what meaning) bool {
+	if what.role&roleExperiment != 0 {
+		switch r.Key {
+		case "variation_name", "variationName", "variant_name", "variantName":
+			f.armName = r.Text()
+		case "variation_id", "variationId", "variant_id", "variantId", "variant":
+			f.armID = r.Text()
+		default:
+			return false
+		}
+		return true
+	}
+	switch r.Key {
+	case "email_id", "emailId":
+		f.messageID = r.Text()
+	case "message_id", "messageId":
+		if id := r.Text(); f.messageID == "" {
+			f.messageID = id
+		}
+	case "link_url", "linkUrl":
+		f.linkURL = r.Text()
+	default:
+		return false
+	}
+	return true
+}
+
+// readOther reads members that mean the same in every call.
+func (f *facts) readOther(r *field.Reader) bool {
+	switch r.Key {
+	case "email", "phone", "loyalty_id", "loyaltyId":
+		f.person.readMember(r)
+	case "campaign_id", "campaignId":
+		f.campaignID = r.Text()
+	case "campaign_name", "campaignName":
+		f.campaignName = r.Text()
+	case "dwell_ms", "dwellMs", "engagement_time_msec":
+		f.dwell(r, 1)
+	case "time_on_page", "timeOnPage":
+		f.dwell(r, int64(schemas.Second))
+	default:
+		return false
+	}
+	return true
+}
+
+// dwell reads how long a page was looked at, in units of so many milliseconds: dwell_ms and engagement_time_msec in milliseconds,
+// time_on_page in seconds. Negative and unreadable times count as none.
+func (f *facts) dwell(r *field.Reader, unitMillis int64) {
+	if d := r.Decimal(); d.Set && d.Value > 0 && d.Value <= dwellMax {
+		f.dwellMillis = int64(d.Value) * unitMillis / int64(schemas.DecimalOne)
+	}
+}
+
+// dwellMax bounds a given dwell time, whatever its unit, so that it fits.
+const dwellMax = 1_000_000_000 * schemas.DecimalOne
+
+// place puts page, campaign and dwell time into the event.
+func (f *facts) place(e *schemas.Event, c *call, what meaning) {
+	e.PageURL = first(f.pageURL, c.context.pageURL)
+	e.PagePath = first(f.pagePath, c.context.pagePath)
+	if e.PagePath == "" {
+		e.PagePath = field.URLPath(e.PageURL)
+	}
+	e.Referrer = first(f.referrer, c.context.referrer)
+	e.Campaign = c.context.campaign
+	if what.role&roleMessage != 0 {
+		// The message's own campaign, not the one that a page was opened with.
+		e.Campaign.ID, e.Campaign.Name = first(f.campaignID, e.Campaign.ID), first(f.campaignName, e.Campaign.Name)
+	} else {
+		e.Campaign.ID, e.Campaign.Name = first(e.Campaign.ID, f.campaignID), first(e.Campaign.Name, f.campaignName)
+	}
+	e.DwellMillis = f.dwellMillis
+}
+
+// message puts a message's ids or an experiment's arm into the event.
+func (f *facts) message(e *schemas.Event, c *call, what meaning) {
+	e.MessageID, e.LinkURL = f.messageID, f.linkURL
+	if what.role&roleExperiment != 0 {
+		e.Variant = first(f.armName, f.armID)
+	}
+}
+
+// country takes the place of the call before the person's address.
+func (f *facts) country(e *schemas.Event, c *call) {
+	e.Country = first(first(c.context.country, f.person.country), c.context.person.country)
+}
+
+// first gives a, or b where a is empty.
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,162 @@
+package clickstream
+
+import (
+	"encoding/binary"
+
+	"github.com/seamline/seamline/consumers/field"
+	"github.com/seamline/seamline/schemas"
+)
+
+// finish makes an event of the call that was read from raw, or a reject.
+func (s *scratch) finish(raw []byte) {
+	c := &s.call
+	if c.kind == "" && c.event != "" {
+		c.kind = "track" // the oldest libraries send no type with it
+	}
+	if c.kind == "" {
+		s.out.Reject(schemas.ReasonUnknownFormat, "no type and no event")
+		return
+	}
+	what, known := c.meaningOfCall()
+	if !known {
+		s.out.Reject(schemas.ReasonUnknownEvent, "type is none of track, page, screen, identify, alias, group, merge")
+		return
+	}
+	if c.kind == "track" && c.event == "" {
+		s.out.Reject(schemas.ReasonMissingField, "event")
+		return
+	}
+	if name := c.badTime(); name != "" {
+		s.out.Reject(schemas.ReasonImpossibleTime, name+" is no time")
+		return
+	}
+	e := s.out.Event()
+	e.Type, e.Source = what.kind, c.source()
+	if reason, detail := s.fill(e, what); reason != "" {
+		s.out.Discard()
+		s.out.Reject(reason, detail)
+		return
+	}
+	s.name(e, raw)
+}
+
+// fill fills all of the event but its id, or says why it cannot be.
+func (s *scratch) fill(e *schemas.Event, what meaning) (schemas.Reason, string) {
+	c, f := &s.call, &s.facts
+	var record schemas.Time
+	if s.record != nil {
+		record = s.record.Time
+	}
+	e.Time = c.eventTime(record, s.config.CorrectSkew)
+	if e.Time == 0 {
+		return schemas.ReasonImpossibleTime, "no time given"
+	}
+	e.Received = record
+	if c.received.Set {
+		e.Received = c.received.Value
+	}
+	*f = facts{}
+	s.properties.Reset()
+	s.head(what)
+	f.read(s, e, what)
+	e.Channel = c.surroundings(what.channel, f.salesChannel)
+	f.country(e, c)
+	f.place(e, c, what)
+	f.message(e, c, what)
+	s.who(e)
+	if len(e.Identifiers) == 0 {
+		return schemas.ReasonMissingIdentifier, "no userId, anonymousId, e-mail, phone, device or external id"
+	}
+	if e.Type == schemas.TypeAlias && len(e.Identifiers) < 2 {
+		return schemas.ReasonMissingIdentifier, "an alias or merge needs two identifiers"
+	}
+	if reason, detail := f.trade(s, e, what); reason != "" {
+		return reason, detail
+	}
+	if what.role&roleConsent != 0 && !s.consent() {
+		return schemas.ReasonMissingField, "context.consent.categoryPreferences"
+	}
+	e.Properties = s.properties.String(s.out)
+	return "", ""
+}
+
+// head adds the properties that do not stand in the call's own properties. They come first, so that they win.
+func (s *scratch) head(what meaning) {
+	c, p := &s.call, &s.properties
+	if what.role&roleNamed != 0 {
+		p.AddText("event", c.event)
+	}
+	if what.role&rolePage != 0 {
+		p.AddText("name", c.name)
+		p.AddText("category", c.category)
+	}
+	if c.groupID != "" {
+		p.AddText("group_id", c.groupID)
+	} else {
+		p.AddText("group_id", c.context.groupID)
+	}
+	p.AddText("campaign_term", c.context.term)
+	p.AddText("campaign_content", c.context.content)
+}
+
+// who adds the identifiers.
+func (s *scratch) who(e *schemas.Event) {
+	c := &s.call
+	c.identifiers(e, &s.facts.person)
+	switch c.kind {
+	case "alias":
+		if field.EmailLike(c.previousID) {
+			identify(e, schemas.NamespaceEmail, c.previousID)
+		} else {
+			identify(e, schemas.NamespaceAnonymousID, c.previousID)
+		}
+	case "merge":
+		c.merged(e, s.out)
+	}
+}
+
+// consent keeps the preferences by category and tells whether there are any. No preference in an object that is there means no to all.
+func (s *scratch) consent() bool {
+	r := field.NewReader(s.call.context.consent, s.out)
+	if r.Kind() != field.KindObject {
+		return false
+	}
+	// Only truth values are kept, so that nothing but consent can hide here.
+	var buffer [512]byte
+	text := append(buffer[:0], '{')
+	r.Object()
+	for r.Next() {
+		given := r.Bool()
+		if !given.Set {
+			continue
+		}
+		if len(text) > 1 {
+			text = append(text, ',')
+		}
+		text = append(field.AppendQuoted(text, r.Key), ':')
+		if given.Value {
+			text = append(text, "true"...)
+		} else {
+			text = append(text, "false"...)
+		}
+	}
+	s.properties.AddTrusted("consent", append(text, '}'))
+	return true
+}
+
+// name gives the event its id: the producer's, or a hash of the call's bytes. Where the call does not say when it happened, its time and
+// its place in the record are part of the hash, since the same bytes may well be sent again for another view of the same page.
+func (s *scratch) name(e *schemas.Event, raw []byte) {
+	c := &s.call
+	if e.ID = c.messageID; e.ID != "" {
+		return
+	}
+	if c.timestamp.Set || c.original.Set {
+		e.ID = field.ContentID(s.out, e.Source, raw)
+		return
+	}
+	var when [16]byte
+	binary.BigEndian.PutUint64(when[:8], uint64(e.Time))
+	binary.BigEndian.PutUint64(when[8:], uint64(s.out.Element))
+	e.ID = field.IDOf(s.out, e.Source, field.ContentID(s.out, e.Source, raw), string(when[:]))
+}
