@@ -130,7 +130,8 @@ func (s *scratch) read(value []byte) {
 func (s *scratch) calls(array []byte) {
 	elements := field.NewReader(array, s.out)
 	elements.Array()
-	for n := 0; elements.Element(); n++ {
+	n := 0
+	for ; elements.Element(); n++ {
 		raw := elements.Raw()
 		s.out.Element = n
 		if raw[0] != '{' {
@@ -142,5 +143,8 @@ func (s *scratch) calls(array []byte) {
 		reader := field.NewReader(raw, s.out)
 		s.call.read(&reader)
 		s.finish(raw)
+	}
+	if n == 0 {
+		s.out.Drop(sourceSegment, schemas.DropNoEvent)
 	}
 }

@@ -76,9 +76,15 @@ type goldenReject struct {
 	Detail  string         `json:"detail"`
 }
 
+type goldenDrop struct {
+	Source string       `json:"source"`
+	Drop   schemas.Drop `json:"drop"`
+}
+
 type golden struct {
 	Events  []goldenEvent  `json:"events,omitempty"`
 	Rejects []goldenReject `json:"rejects,omitempty"`
+	Drops   []goldenDrop   `json:"drops,omitempty"`
 }
 
 func render(t testing.TB, out *schemas.Decoded) []byte {
@@ -90,6 +96,9 @@ func render(t testing.TB, out *schemas.Decoded) []byte {
 	}
 	for _, r := range out.Rejects {
 		g.Rejects = append(g.Rejects, goldenReject{Element: r.Element, Reason: r.Reason, Detail: r.Detail})
+	}
+	for _, d := range out.Dropped {
+		g.Drops = append(g.Drops, goldenDrop{Source: d.Source, Drop: d.Drop})
 	}
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

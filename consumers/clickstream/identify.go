@@ -72,9 +72,12 @@ func snakeCase(kind string, r *field.Reader) string {
 	return r.Keep(text)
 }
 
+// identifiersMax bounds the identifiers of one call; no person has more, and what comes behind them is ignored.
+const identifiersMax = 64
+
 // identify adds an identifier once.
 func identify(e *schemas.Event, namespace, value string) {
-	if value == "" {
+	if value == "" || len(e.Identifiers) == identifiersMax {
 		return
 	}
 	for i := range e.Identifiers {

@@ -128,28 +128,30 @@ func (f *facts) amount(e *schemas.Event, what meaning) *field.Decimal {
 	return nil
 }
 
-// orderAmount takes the sum of the lines where an order has no amount, and the size of a refund that was sent as a negative number.
+// orderAmount takes the sum of the lines where an order has no amount, and the size of what was taken back where a producer sent it
+// as a negative number or negative quantities.
 func orderAmount(e *schemas.Event, missing bool) (schemas.Reason, string) {
-	if missing {
-		for i := range e.Items {
-			e.Amount += e.Items[i].Total
+	taken := e.OrderSign() < 0
+	for i := range e.Items {
+		item := &e.Items[i]
+		if taken && item.Quantity < 0 {
+			item.Quantity, item.Total = -item.Quantity, -item.Total
+		}
+		if missing {
+			e.Amount += item.Total
 		}
 	}
 	if e.Amount >= 0 {
 		return "", ""
 	}
-	if e.OrderSign() > 0 {
+	if !taken {
 		return schemas.ReasonMalformed, "the total of an order is negative"
 	}
 	e.Amount = -e.Amount
 	for i := range e.Items {
-		item := &e.Items[i]
-		if item.Total < 0 && item.Quantity < 0 {
-			item.Quantity = -item.Quantity
-		} else if item.Total < 0 {
-			item.UnitPrice = -item.UnitPrice
+		if item := &e.Items[i]; item.Total < 0 {
+			item.UnitPrice, item.Discount, item.Total = -item.UnitPrice, -item.Discount, -item.Total
 		}
-		item.Total = max(item.Total, -item.Total)
 	}
 	return "", ""
 }
