@@ -1,0 +1,6 @@
+//go:build !race
+
+package clickstream
+
+// raceDetector is off.
+const raceDetector = false
