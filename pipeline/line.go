@@ -36,7 +36,6 @@ const (
 
 // Config is what a line is made of.
 type Config struct {
-	Source          Source
 	Stages          []schemas.Stage
 	Sinks           []schemas.Sink
 	Store           *state.Store
@@ -79,7 +78,7 @@ type work struct {
 
 // Run moves batches until the source ends, the context does, or something fails for good. Batches in hand are finished and
 // committed first, under a deadline of their own.
-func (l *Line) Run(ctx context.Context) error {
+func (l *Line) Run(ctx context.Context, source Source) error {
 	// The writing side outlives ctx by finishWaitMax, so that a graceful stop drains.
 	finish, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
@@ -100,13 +99,13 @@ func (l *Line) Run(ctx context.Context) error {
 	for range cap(free) {
 		free <- &schemas.Batch{}
 	}
-	group.Go(func() error { defer close(gathered); return l.gather(gathering, free, gathered) })
+	group.Go(func() error { defer close(gathered); return l.gather(gathering, source, free, gathered) })
 	group.Go(func() error { defer close(written); return l.process(finish, gathered, written, free) })
-	group.Go(func() error { return l.write(finish, written, free) })
+	group.Go(func() error { return l.write(finish, source, written, free) })
 	return group.Wait()
 }
 
-func (l *Line) gather(ctx context.Context, free <-chan *schemas.Batch, out chan<- *schemas.Batch) error {
+func (l *Line) gather(ctx context.Context, source Source, free <-chan *schemas.Batch, out chan<- *schemas.Batch) error {
 	for {
 		var b *schemas.Batch
 		select {
@@ -115,7 +114,7 @@ func (l *Line) gather(ctx context.Context, free <-chan *schemas.Batch, out chan<
 			return nil
 		}
 		b.Reset()
-		if err := l.cfg.Source.Next(ctx, b); err != nil {
+		if err := source.Next(ctx, b); err != nil {
 			if errors.Is(err, io.EOF) || ctx.Err() != nil {
 				return nil
 			}
@@ -196,14 +195,14 @@ func (l *Line) apply(b *schemas.Batch) error {
 	return nil
 }
 
-func (l *Line) write(ctx context.Context, in <-chan work, free chan<- *schemas.Batch) error {
+func (l *Line) write(ctx context.Context, source Source, in <-chan work, free chan<- *schemas.Batch) error {
 	for w := range in {
 		if w.batch != nil {
 			if err := l.writeBatch(ctx, w.batch); err != nil {
 				return err
 			}
 		}
-		if err := l.commit(ctx, w); err != nil {
+		if err := l.commit(ctx, source, w); err != nil {
 			return err
 		}
 		if w.batch != nil {
@@ -254,7 +253,7 @@ func (l *Line) writeSink(ctx context.Context, s schemas.Sink, b *schemas.Batch) 
 }
 
 // commit is the only place where state and positions become durable: after the last sink.
-func (l *Line) commit(ctx context.Context, w work) error {
+func (l *Line) commit(ctx context.Context, source Source, w work) error {
 	if w.checkpoint == nil {
 		return nil
 	}
@@ -262,7 +261,7 @@ func (l *Line) commit(ctx context.Context, w work) error {
 		return err
 	}
 	l.cfg.Metrics.checkpointed(l.cfg.Clock())
-	if err := l.cfg.Source.Committed(ctx, l.cfg.Store.Point().Positions); err != nil {
+	if err := source.Committed(ctx, l.cfg.Store.Point().Positions); err != nil {
 		// These offsets are for lag monitors only; the store's positions count.
 		l.cfg.Log.Warn("could not export consumer offsets", "err", err)
 	}

@@ -82,6 +82,15 @@ func (s *Stage) Profile(p uint32) (id, into schemas.ProfileID) {
 	return id, into
 }
 
+// Profiles calls f for every living profile.
+func (s *Stage) Profiles(f func(profile uint32)) {
+	for p := 1; p < len(s.g.profiles); p++ {
+		if s.g.profiles[p].into == 0 {
+			f(uint32(p))
+		}
+	}
+}
+
 // Leaves calls f for every leaf of a living profile.
 func (s *Stage) Leaves(p uint32, f func(leaf uint32)) { s.g.eachLeaf(p, f) }
 

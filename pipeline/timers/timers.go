@@ -75,6 +75,13 @@ func (d *Due) Apply(b *schemas.Batch) error {
 	return nil
 }
 
+// Call makes a profile due at once, whatever timer it has.
+func (q *Queue) Call(profile uint32) {
+	q.due[profile] = q.clock
+	q.push(entry{due: q.clock, profile: profile})
+	q.unsaved[profile] = struct{}{}
+}
+
 // advance moves the clock: to the wall clock's reading, or to the latest event where that is fixed.
 func (q *Queue) advance(b *schemas.Batch) {
 	if !b.Fixed {

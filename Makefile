@@ -1,0 +1,69 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Go, make and npm are enough for both.
+SHELL       := /bin/bash
+.DEFAULT_GOAL := help
+BUILD       := build
+GOFLAGS_    := -mod=readonly
+TIMEOUT     := 15m
+export CGO_ENABLED ?= 0
+# Parts without outside processes; they also run under the race detector, which needs a C compiler.
+PURE        := ./schemas/... ./consumers/... ./pipeline/... ./sinks/kafka/... ./sinks/memory/... ./deploy/shoppers/...
+FUZZTIME    ?= 30s
+DEMO        ?=
+BENCH       ?= .
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+build: ## build the one binary, build/seamline
+	@mkdir -p $(BUILD)
+	@echo "building $(BUILD)/seamline (the first time, Go downloads the modules)"
+	@go build $(GOFLAGS_) -trimpath -o $(BUILD)/seamline ./cmd/seamline
+
+demo: build ## start everything embedded, with live traffic (DEMO="--for 30s" ends it by itself)
+	@$(BUILD)/seamline demo $(DEMO)
+
+test: ## unit tests, tests on kfake and on the real ClickHouse engine, and the pure parts under the race detector
+	@echo "unit and end-to-end tests (the first time, ClickHouse's library is downloaded with npm)"
+	@go test $(GOFLAGS_) -timeout $(TIMEOUT) ./...
+	@$(MAKE) --no-print-directory race
+
+race: ## the pure parts under the race detector
+	@if command -v $$(go env CC) >/dev/null 2>&1; then \
+		echo "race detector"; CGO_ENABLED=1 go test $(GOFLAGS_) -race -short -timeout $(TIMEOUT) $(PURE); \
+	else echo "race detector: skipped, it needs a C compiler and there is no $$(go env CC)"; fi
+
+test-kafka: ## the end-to-end tests on a real Apache Kafka, fetched from Maven Central (needs a JRE)
+	@SEAMLINE_TEST_KAFKA=apache go test $(GOFLAGS_) -timeout 30m -count=1 -v -run 'EndToEnd' ./cmd/seamline
+
+test-containers: ## the end-to-end tests on containers of Kafka and ClickHouse (needs a Docker engine)
+	@SEAMLINE_TEST_KAFKA=container SEAMLINE_TEST_CLICKHOUSE=container go test $(GOFLAGS_) -timeout 30m -count=1 -v -run 'EndToEnd' ./cmd/seamline
+
+check: lint test fuzz-short ## everything that CI and a reviewer would run
+	@echo "check: all passed"
+
+lint: ## format, vet, staticcheck, vulnerabilities, deployment files
+	@files=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$files" ]; then echo "not gofmt'ed:"; echo "$$files"; exit 1; fi
+	@echo "go vet"; go vet $(GOFLAGS_) ./...
+	@echo "staticcheck"; go tool staticcheck ./...
+	@echo "govulncheck"; out=$$(go tool govulncheck ./... 2>&1); code=$$?; \
+		if [ $$code -ne 0 ] && echo "$$out" | grep -qE 'vuln.go.dev|no such host|dial tcp|Forbidden|proxyconnect'; then \
+			echo "  skipped: the Go vulnerability database cannot be reached from here"; \
+		elif [ $$code -ne 0 ]; then echo "$$out"; exit $$code; fi
+
+fuzz: ## fuzz every decoder for FUZZTIME each
+	@for target in $$(go run ./cmd/seamline/internal/fuzztargets); do \
+		echo "fuzz $$target for $(FUZZTIME)"; \
+		go test $(GOFLAGS_) -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) "$${target%%:*}" || exit 1; \
+	done
+
+fuzz-short:
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=5s
+
+bench: build ## events per second and CPU per event: Go benchmarks per stage, then one whole-process run
+	@go test $(GOFLAGS_) -run '^$$' -bench '$(BENCH)' -benchmem ./consumers/... ./pipeline/... ./sinks/... ./deploy/shoppers/...
+	@$(BUILD)/seamline bench
+
+clean: ## remove what was built
+	@rm -rf $(BUILD)
+
+.PHONY: help build demo test race test-kafka test-containers check lint fuzz fuzz-short bench clean
