@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/seamline/seamline/consumers/field"
@@ -156,4 +157,27 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestDecoderIsSharedByGoroutines(t *testing.T) {
+	t.Parallel()
+	decoder := New(DefaultConfig())
+	value := read(t, "testdata/batch_mixed.json")
+	want := render(t, decode(t, DefaultConfig(), value))
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			record, out := &schemas.Record{Time: recordTime, Value: value}, new(schemas.Decoded)
+			for range 200 {
+				out.Reset()
+				out.Begin(record)
+				decoder.Decode(record, value, out)
+				if got := render(t, out); !bytes.Equal(got, want) {
+					t.Errorf("got %s\nwant %s", got, want)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }

@@ -70,11 +70,12 @@ func cardFrom(b []byte, from int) (start, end int, found bool) {
 			low--
 		}
 		high := low
-		for high < len(b) && cardChar(b[high]) {
-			if charClasses[b[high]] == charDigit {
+		for ; high < len(b); high++ {
+			if class := charClasses[b[high]]; class == charDigit {
 				digits++
+			} else if class != charSeparator {
+				break
 			}
-			high++
 		}
 		done = high
 		if digits < cardDigitsMin {
@@ -89,18 +90,18 @@ func cardFrom(b []byte, from int) (start, end int, found bool) {
 
 // nextSample gives the position of the first sample from i on that can stand inside a card number, or the length of b.
 func nextSample(b []byte, i int) int {
-	const stride, mask, want = cardSampleStride, 0xE0E0E0E0, 0x20202020
+	const stride = cardSampleStride
 	rest := b[i:]
 	for ; len(rest) >= 4*stride; rest = rest[4*stride:] {
-		// Digits, spaces and hyphens are 0x20 to 0x3f, as are quotes and commas; most samples hold a letter.
-		if binary.LittleEndian.Uint32(rest)&mask != want && binary.LittleEndian.Uint32(rest[stride:])&mask != want &&
-			binary.LittleEndian.Uint32(rest[2*stride:])&mask != want && binary.LittleEndian.Uint32(rest[3*stride:])&mask != want {
-			continue
-		}
-		for k := 0; k < 4*stride; k += stride {
-			if cardSample(binary.LittleEndian.Uint32(rest[k:])) {
-				return len(b) - len(rest) + k
-			}
+		switch {
+		case cardSample(binary.LittleEndian.Uint32(rest)):
+			return len(b) - len(rest)
+		case cardSample(binary.LittleEndian.Uint32(rest[stride:])):
+			return len(b) - len(rest) + stride
+		case cardSample(binary.LittleEndian.Uint32(rest[2*stride:])):
+			return len(b) - len(rest) + 2*stride
+		case cardSample(binary.LittleEndian.Uint32(rest[3*stride:])):
+			return len(b) - len(rest) + 3*stride
 		}
 	}
 	for ; len(rest) >= cardSampleBytes; rest = rest[min(stride, len(rest)):] {
@@ -111,12 +112,14 @@ func nextSample(b []byte, i int) int {
 	return len(b)
 }
 
-// cardSample tells whether four bytes can stand inside a card number: digits, with one separator at most, which is not checked
-// further.
+// cardSample tells whether four bytes can stand inside a card number: digits, with one separator at most.
 func cardSample(x uint32) bool {
-	x ^= 0x30303030
-	// The high bit of each byte that is no digit.
-	others := ((x&0x7F7F7F7F + 0x76767676) | x) & 0x80808080
+	// Digits, spaces and hyphens are 0x20 to 0x3f; most samples hold a letter.
+	if x&0xE0E0E0E0 != 0x20202020 {
+		return false
+	}
+	// The high bit of each byte that is no digit; what that byte is, is not looked at.
+	others := ((x ^ 0x30303030) + 0x76767676) & 0x80808080
 	return others&(others-1) == 0
 }
 
