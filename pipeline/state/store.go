@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -70,9 +69,9 @@ func Open(cfg Config) (*Store, error) {
 	fs := cfg.FS
 	if fs == nil {
 		fs = vfs.Default
-		if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-			return nil, fmt.Errorf("create state directory: %w", err)
-		}
+	}
+	if err := fs.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create state directory: %w", err)
 	}
 	lock, err := pebble.LockDirectory(cfg.Dir, fs)
 	if err != nil {

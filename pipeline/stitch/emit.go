@@ -67,7 +67,7 @@ func (s *Stage) row(id uint32) schemas.IdentifierRow {
 	if i.kiosk {
 		row.Class = schemas.ClassKiosk
 	}
-	if i.leaf != 0 {
+	if i.leaf != 0 && ns.Class != schemas.ClassEvidence {
 		row.ProfileID = s.g.profiles[s.g.profileOf(i.leaf)].id
 	}
 	return row

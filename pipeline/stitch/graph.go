@@ -22,6 +22,7 @@ type identifier struct {
 	textBytes uint16
 	namespace uint16 // index into graph.names
 	leaf      uint32 // the leaf that its events belong to now; 0 for none
+	leaves    uint32 // leaves made for it so far
 	first     schemas.Time
 	last      schemas.Time
 	blocked   bool
@@ -144,6 +145,7 @@ func (g *graph) addLeaf(id uint32) uint32 {
 	l := uint32(len(g.leaves))
 	g.leaves = append(g.leaves, leaf{identifier: id, parent: l, next: l})
 	g.identifiers[id].leaf = l
+	g.identifiers[id].leaves++
 	return l
 }
 
@@ -152,7 +154,7 @@ func (g *graph) addLeaf(id uint32) uint32 {
 func (g *graph) found(l uint32, at schemas.Time) uint32 {
 	i := &g.identifiers[g.leaves[l].identifier]
 	var generation [4]byte
-	binary.BigEndian.PutUint32(generation[:], uint32(len(g.moves[g.leaves[l].identifier])))
+	binary.BigEndian.PutUint32(generation[:], i.leaves)
 	id := schemas.ProfileID(g.mac("profile", g.names[i.namespace], string(i.hash[:]), string(generation[:])))
 	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // UUID version 8: custom
 	p := uint32(len(g.profiles))

@@ -80,6 +80,7 @@ func (g *graph) encodeIdentifier(i *identifier) []byte {
 	v = append(v, i.hash[:]...)
 	v = binary.LittleEndian.AppendUint16(v, i.namespace)
 	v = binary.LittleEndian.AppendUint32(v, i.leaf)
+	v = binary.LittleEndian.AppendUint32(v, i.leaves)
 	v = binary.LittleEndian.AppendUint64(v, uint64(i.first))
 	v = binary.LittleEndian.AppendUint64(v, uint64(i.last))
 	v = append(v, bit(i.blocked)|bit(i.kiosk)<<1)
@@ -94,7 +95,7 @@ func bit(b bool) byte {
 }
 
 // identifierBytes is the size of an encoded identifier without its display text.
-const identifierBytes = 16 + 16 + 2 + 4 + 8 + 8 + 1
+const identifierBytes = 16 + 16 + 2 + 4 + 4 + 8 + 8 + 1
 
 func (g *graph) decodeIdentifier(id uint32, v []byte) error {
 	if len(v) < identifierBytes || int(id) != len(g.identifiers) {
@@ -102,8 +103,9 @@ func (g *graph) decodeIdentifier(id uint32, v []byte) error {
 	}
 	i := identifier{print: fingerprint{binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[8:])},
 		hash: [16]byte(v[16:32]), namespace: binary.LittleEndian.Uint16(v[32:]), leaf: binary.LittleEndian.Uint32(v[34:]),
-		first: schemas.Time(binary.LittleEndian.Uint64(v[38:])), last: schemas.Time(binary.LittleEndian.Uint64(v[46:])),
-		blocked: v[54]&1 != 0, kiosk: v[54]&2 != 0, text: uint64(len(g.texts)), textBytes: uint16(len(v) - identifierBytes)}
+		leaves: binary.LittleEndian.Uint32(v[38:]),
+		first:  schemas.Time(binary.LittleEndian.Uint64(v[42:])), last: schemas.Time(binary.LittleEndian.Uint64(v[50:])),
+		blocked: v[58]&1 != 0, kiosk: v[58]&2 != 0, text: uint64(len(g.texts)), textBytes: uint16(len(v) - identifierBytes)}
 	g.texts = append(g.texts, v[identifierBytes:]...)
 	g.identifiers = append(g.identifiers, i)
 	g.index[i.print] = id
