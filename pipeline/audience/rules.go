@@ -105,8 +105,8 @@ func parseRule(node *yaml.Node) (Rule, error) {
 	spans := &spanPatcher{}
 	program, err := expr.Compile(f.When, expr.Env(&environment{}), expr.AsBool(), expr.Patch(spans), expr.DisableAllBuiltins(), expr.EnableBuiltin("any"), expr.EnableBuiltin("all"),
 		expr.EnableBuiltin("len"), expr.EnableBuiltin("none"), expr.EnableBuiltin("count"))
-	if err == nil {
-		err = spans.err
+	if spans.err != nil {
+		err = spans.err // says more than the type error that follows from it
 	}
 	if err != nil {
 		return Rule{}, fmt.Errorf("audience %s: when: %w%s", f.Name, err, suggestion(err))

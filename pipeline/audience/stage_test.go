@@ -1,0 +1,192 @@
+package audience
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seamline/seamline/pipeline/state"
+	"github.com/seamline/seamline/schemas"
+)
+
+const day0 = 20_000 * schemas.Day
+
+func rules(t *testing.T, when ...string) []Rule {
+	t.Helper()
+	text := "audiences:\n"
+	for i, w := range when {
+		text += fmt.Sprintf("  - {name: a%d, when: '%s'}\n", i, w)
+	}
+	r, err := parseRules([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// apply evaluates one profile and gives the changes as "a0 enter day+hours".
+func apply(t *testing.T, s *Stage, clock, due schemas.Time, p schemas.Profile) (changes []string, timer schemas.Time) {
+	t.Helper()
+	p.Index, p.ID = 1, schemas.ProfileID{1}
+	b := &schemas.Batch{Clock: clock, Touched: []schemas.Touch{{Profile: 1, Due: due}}, Profiles: []schemas.Profile{p}}
+	if err := s.Apply(b); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range b.Changes {
+		way := "exit"
+		if c.Enter {
+			way = "enter"
+		}
+		changes = append(changes, fmt.Sprintf("%s %s %d #%d", c.Audience, way, (c.Time-day0)/schemas.Hour, c.Sequence))
+	}
+	for _, m := range b.Memberships {
+		if m.Member != (m.Until == 0) {
+			t.Errorf("membership %+v: until and member disagree", m)
+		}
+	}
+	if len(b.Timers) > 0 {
+		timer = b.Timers[0].Due
+	}
+	return changes, timer
+}
+
+func TestShippedAudiences(t *testing.T) {
+	t.Parallel()
+	list, err := ReadRules("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(name string, clock schemas.Time, want bool, p schemas.Profile) {
+		t.Helper()
+		s := New(list, prometheus.NewRegistry())
+		apply(t, s, clock, 0, p)
+		if _, got := s.since[member{s.byName[name], 1}]; got != want {
+			t.Errorf("%s: got %v, want %v for %+v", name, got, want, p)
+		}
+	}
+	cart := schemas.Profile{CartSKUs: []string{"A"}, CartQuantity: schemas.DecimalOne, CartUpdated: day0}
+	f("cart_abandoners", day0+schemas.Hour-1, false, cart)
+	f("cart_abandoners", day0+schemas.Hour, true, cart)
+	f("cart_abandoners", day0+30*schemas.Day, false, cart)
+	f("lapsed_buyers", day0+365*schemas.Day-1, false, schemas.Profile{Orders: 1, LastOrder: day0})
+	f("lapsed_buyers", day0+365*schemas.Day, true, schemas.Profile{Orders: 1, LastOrder: day0})
+	f("lapsed_buyers", day0+365*schemas.Day, false, schemas.Profile{})
+	f("store_only_customers", day0, true, schemas.Profile{Orders: 2, StoreOrders: 2})
+	f("store_only_customers", day0, false, schemas.Profile{Orders: 2, StoreOrders: 1, OnlineOrders: 1})
+}
+
+func TestTimeAloneEntersAndEnds(t *testing.T) {
+	t.Parallel()
+	s := New(rules(t, `cart_quantity > 0 and idle(cart_updated, "1h") and within(cart_updated, "3d")`), prometheus.NewRegistry())
+	p := schemas.Profile{CartQuantity: schemas.DecimalOne, CartUpdated: day0}
+	changes, timer := apply(t, s, day0, 0, p)
+	if changes != nil || timer != day0+schemas.Hour {
+		t.Fatalf("after the add: %v, timer %s", changes, timer)
+	}
+	changes, timer = apply(t, s, day0+2*schemas.Hour, timer, p)
+	if fmt.Sprint(changes) != "[a0 enter 1 #1]" || timer != day0+3*schemas.Day {
+		t.Fatalf("after an hour: %v, timer %s", changes, timer)
+	}
+	changes, timer = apply(t, s, day0+5*schemas.Day, timer, p)
+	if fmt.Sprint(changes) != "[a0 exit 72 #2]" || timer != 0 {
+		t.Fatalf("after three days: %v, timer %s", changes, timer)
+	}
+	// A long pause passes both edges at once, and both stand in the ledger with their own times.
+	again := New(s.rules, prometheus.NewRegistry())
+	_, timer = apply(t, again, day0, 0, p)
+	if changes, _ = apply(t, again, day0+9*schemas.Day, timer, p); fmt.Sprint(changes) != "[a0 enter 1 #1 a0 exit 72 #2]" {
+		t.Fatalf("after a pause: %v", changes)
+	}
+}
+
+func TestMergedProfileLeaves(t *testing.T) {
+	t.Parallel()
+	s := New(rules(t, "orders > 0", "sessions > 5"), prometheus.NewRegistry())
+	apply(t, s, day0, 0, schemas.Profile{Orders: 1})
+	if changes, _ := apply(t, s, day0+schemas.Hour, 0, schemas.Profile{Merged: true}); fmt.Sprint(changes) != "[a0 exit 1 #2]" {
+		t.Errorf("got %v", changes)
+	}
+}
+
+func TestRestartAndChangedRules(t *testing.T) {
+	t.Parallel()
+	s := New(rules(t, "orders > 0", "sessions > 0"), prometheus.NewRegistry())
+	p := schemas.Profile{Orders: 1, Sessions: 1}
+	apply(t, s, day0, 0, p)
+	store, err := state.Open(state.Config{Dir: "state", PipelineID: "test", FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	c, err := store.Collect([]schemas.Keeper{s}, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	load := func(list []Rule) *Stage {
+		again := New(list, prometheus.NewRegistry())
+		if err := store.Load([]schemas.Keeper{again}); err != nil {
+			t.Fatal(err)
+		}
+		return again
+	}
+	same := load(rules(t, "orders > 0", "sessions > 0"))
+	if changes, _ := apply(t, same, day0, 0, p); same.Changed() || changes != nil {
+		t.Errorf("same rules: changed %v, %v", same.Changed(), changes)
+	}
+	other := load(rules(t, "orders > 1"))
+	if !other.Changed() {
+		t.Error("other rules are not noticed")
+	}
+	if changes, _ := apply(t, other, day0+schemas.Hour, 0, p); fmt.Sprint(changes) != "[a0 exit 1 #2 a1 exit 1 #2]" {
+		t.Errorf("other rules: %v", changes)
+	}
+}
+
+func TestRuleErrors(t *testing.T) {
+	t.Parallel()
+	f := func(text string, want ...string) {
+		t.Helper()
+		_, err := parseRules([]byte(text))
+		for _, w := range want {
+			if err == nil || !strings.Contains(err.Error(), w) {
+				t.Errorf("%s: got error %v, want one with %q", text, err, w)
+			}
+		}
+	}
+	f("audiences:\n  - {name: a, when: 'order > 0'}", "line 2", "unknown name order", "did you mean orders?")
+	f("audiences:\n  - {name: a, when: orders}", "expected bool")
+	f("audiences:\n  - {name: a, when: 'idle(last_order, \"soon\")'}", `"soon" is not a span`)
+	f("audiences:\n  - {name: a, when: 'idle(orders)'}", "line 2")
+	f("audiences:\n  - {name: A b, when: 'true'}", "name")
+	f("audiences:\n  - {name: a, when: 'true'}\n  - {name: a, when: 'true'}", "line 3", "twice")
+	f("audiences:\n  - {name: a}", "when is empty")
+	f("audiences:\n  - {name: a, if: 'true'}", `unknown key "if"`)
+	f("audience: []", "audience")
+}
+
+func BenchmarkApply(b *testing.B) {
+	list, err := ReadRules("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := New(list, prometheus.NewRegistry())
+	const profiles = 10_000
+	batch := &schemas.Batch{Clock: day0}
+	for i := range profiles {
+		batch.Touched = append(batch.Touched, schemas.Touch{Profile: uint32(i + 1)})
+		batch.Profiles = append(batch.Profiles, schemas.Profile{Index: uint32(i + 1), Orders: int64(i % 3), LastOrder: day0 - 400*schemas.Day})
+	}
+	b.ReportAllocs()
+	for n := 0; n < b.N; n += profiles {
+		batch.Timers, batch.Changes, batch.Memberships = batch.Timers[:0], batch.Changes[:0], batch.Memberships[:0]
+		if err := s.Apply(batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
