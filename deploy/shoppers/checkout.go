@@ -1,6 +1,6 @@
 package shoppers
 
-// cartChanged notes that the cart in use was touched, and gives it its number.
+// cartID writes the id of the cart in use.
 func (s *session) cartID(w *writer) {
 	c := &s.s.carts[s.cart]
 	w.raw(`"cart_id":"cart-`)
@@ -18,7 +18,7 @@ func (s *session) addToCart() {
 			return
 		}
 		s.s.cartCount++
-		c.number = s.s.cartCount
+		c.number, c.opened = s.s.cartCount, s.at
 	}
 	place := -1
 	for i, l := range c.lines[:c.n] {

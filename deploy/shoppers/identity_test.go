@@ -108,6 +108,79 @@ func TestJudge(t *testing.T) {
 		Accuracy{Pairs: 1, Right: 1, Knowable: 2, Found: 1, Unknown: 1, Precision: 1, Recall: 0.5})
 }
 
+// TestCartsAreWhatRecordsLeaveOpen folds cart events and purchases in the order in which they happened.
+func TestCartsAreWhatRecordsLeaveOpen(t *testing.T) {
+	t.Parallel()
+	f := func(name string, change func(*Config)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := untidy(t)
+			change(&c)
+			r, truth, _ := consume(t, c)
+			checkCarts(t, r, truth)
+		})
+	}
+	f("usual", func(*Config) {})
+	f("busy", func(c *Config) {
+		c.Shoppers, c.Duration, c.SessionsPerDay, c.VisitsPerDay = 25, 2*24*time.Hour, 60, 5
+	})
+}
+
+func checkCarts(t *testing.T, r *reader, truth *Truth) {
+	t.Helper()
+	cluster := map[string]int{}
+	for _, id := range truth.Identifiers {
+		if id.Owner == OwnerPerson {
+			cluster[id.Namespace+" "+id.Value] = id.Cluster
+		}
+	}
+	slices.SortStableFunc(r.events, func(a, b read) int { return a.at.Compare(b.at) })
+	carts := map[int]map[string]int{} // units of each article, by cluster
+	for _, e := range r.events {
+		at := -1
+		for _, id := range e.ids {
+			if c, ok := cluster[id]; ok {
+				at = c
+			}
+		}
+		if e.kind == "order" {
+			delete(carts, at)
+		}
+		if e.quantity != 0 && carts[at] == nil {
+			carts[at] = map[string]int{}
+		}
+		if e.quantity != 0 {
+			carts[at][e.sku] = max(0, carts[at][e.sku]+e.quantity) // what a purchase took out cannot be taken out again
+		}
+	}
+	units := func(at int) (n int) {
+		for _, k := range carts[at] {
+			n += k
+		}
+		return n
+	}
+	known, listed := 0, map[int]bool{}
+	for _, c := range truth.Carts {
+		at := cluster[c.Namespace+" "+c.Value]
+		listed[at] = true
+		if !c.Known {
+			continue
+		}
+		known++
+		if got := units(at); got != c.Units {
+			t.Errorf("cart of %s %s holds %d units for the reader, truth says %d", c.Namespace, c.Value, got, c.Units)
+		}
+	}
+	for at := range carts {
+		if units(at) != 0 && !listed[at] {
+			t.Errorf("reader has an open cart in cluster %d of %d units, truth has none", at, units(at))
+		}
+	}
+	if known == 0 {
+		t.Error("no open cart is known")
+	}
+}
+
 func TestAbandoners(t *testing.T) {
 	t.Parallel()
 	end := time.Date(2026, 9, 2, 0, 0, 0, 0, time.UTC)

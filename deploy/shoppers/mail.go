@@ -88,6 +88,7 @@ const (
 	unsubscribeChance = 0.015
 	complaintChance   = 0.012
 	deferralChance    = 0.02
+	bounceChance      = 0.004
 	campaignEvery     = 2 * 86_400_000 // milliseconds
 )
 
@@ -112,7 +113,7 @@ func (g *Generator) runMail(p *person, s *shopper, at int64, r rng) {
 // planMail decides what will happen to the message.
 func (g *Generator) planMail(m *mail, p *person, r *rng) {
 	at := m.plan(stepSent, m.sent)
-	if p.dead {
+	if p.dead || r.chance(bounceChance) {
 		m.plan(stepBounced, at+r.between(1000, 30_000))
 		return
 	}

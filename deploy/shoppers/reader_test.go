@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 )
 
@@ -29,6 +30,9 @@ type read struct {
 	ids                 []string // namespace and value
 	kind                string   // order, refund, or empty
 	net                 *big.Rat
+	at                  time.Time
+	sku                 string // of cart events
+	quantity            int    // into the cart, or out of it
 }
 
 type object = map[string]any
@@ -128,8 +132,8 @@ func plainPhone(s string) string {
 	return "+1" + digits
 }
 
-// at walks down an object.
-func at(o object, path ...string) any {
+// walk walks down an object.
+func walk(o object, path ...string) any {
 	var v any = o
 	for _, p := range path {
 		inner, ok := v.(object)
@@ -142,7 +146,7 @@ func at(o object, path ...string) any {
 }
 
 func text(o object, path ...string) string {
-	switch v := at(o, path...).(type) {
+	switch v := walk(o, path...).(type) {
 	case string:
 		return v
 	case json.Number:
@@ -164,6 +168,13 @@ func (r *reader) segment(o object, prefix string) {
 	if name == "" {
 		name = text(o, "type")
 	}
+	at := func(field string) time.Time {
+		when, err := time.Parse(time.RFC3339, text(o, field))
+		if err != nil {
+			r.t.Fatalf("%s of %s: %v", field, name, err)
+		}
+		return when
+	}
 	if name == "merge" {
 		prefix = "rudderstack/"
 	}
@@ -171,8 +182,17 @@ func (r *reader) segment(o object, prefix string) {
 	e.ids = []string{"anonymous_id " + text(o, "anonymousId"), "user_id " + text(o, "userId"), "device_id " + text(o, "context", "device", "id"),
 		"email " + text(o, "traits", "email"), "phone " + text(o, "traits", "phone"), "email " + text(o, "context", "traits", "email"),
 		"email " + text(o, "properties", "email"), "anonymous_id " + text(o, "previousId")}
-	if at(o, "context", "device") != nil {
+	if walk(o, "context", "device") != nil {
 		e.channel = "app"
+	}
+	if o["originalTimestamp"] != nil {
+		e.at = at("receivedAt").Add(at("originalTimestamp").Sub(at("sentAt")))
+	}
+	if o["timestamp"] != nil {
+		if corrected := at("timestamp"); o["originalTimestamp"] != nil && !corrected.Equal(e.at) {
+			r.t.Fatalf("timestamp of %s is %v, its other times give %v", name, corrected, e.at)
+		}
+		e.at = at("timestamp")
 	}
 	merges, _ := o["mergeProperties"].([]any)
 	for _, m := range merges {
@@ -180,6 +200,11 @@ func (r *reader) segment(o object, prefix string) {
 		e.ids = append(e.ids, namespace+" "+text(m.(object), "value"))
 	}
 	switch name {
+	case "Product Added", "Product Removed":
+		e.sku, e.quantity = text(o, "properties", "sku"), int(rat(text(o, "properties", "quantity")).Num().Int64())
+		if name == "Product Removed" {
+			e.quantity = -e.quantity
+		}
 	case "Order Completed":
 		e.kind, e.net = "order", rat(text(o, "properties", "revenue"))
 	case "Order Refunded":
@@ -266,7 +291,7 @@ func ses(o object) read {
 		name = "machine open"
 	}
 	return read{id: text(o, "mail", "messageId") + name + text(detail, "timestamp"), format: name,
-		ids: []string{"email " + at(o, "mail", "destination").([]any)[0].(string)}}
+		ids: []string{"email " + walk(o, "mail", "destination").([]any)[0].(string)}}
 }
 
 func (r *reader) till(o object) {
@@ -276,7 +301,7 @@ func (r *reader) till(o object) {
 			r.training++
 			return
 		}
-		e := read{id: text(o, "receipt_id"), format: "seamline/" + text(o, "type"), channel: "store", kind: "order", ids: []string{
+		e := read{id: text(o, "receipt_id"), at: r.time("2006-01-02T15:04:05Z07:00", text(o, "time")), format: "seamline/" + text(o, "type"), channel: "store", kind: "order", ids: []string{
 			"loyalty_id " + text(o, "customer", "loyalty_id"), "user_id " + text(o, "customer", "user_id"),
 			"email " + text(o, "customer", "email"), "phone " + text(o, "customer", "phone"),
 			"card " + text(o["tenders"].([]any)[0].(object), "card_fingerprint")}}
@@ -284,9 +309,9 @@ func (r *reader) till(o object) {
 		e.net.Sub(e.net, rat(text(o, "tax")))
 		r.signed(&e, text(o, "type") != "sale")
 	case o["merchant_id"] != nil:
-		r.square(at(o, "data", "object", "order").(object))
+		r.square(walk(o, "data", "object", "order").(object))
 	case o["register_sale_products"] != nil:
-		e := read{id: text(o, "id"), format: "lightspeed/sale", channel: "store", kind: "order", net: rat(text(o, "total_price")), ids: []string{
+		e := read{id: text(o, "id"), at: r.time("2006-01-02 15:04:05", text(o, "sale_date")), format: "lightspeed/sale", channel: "store", kind: "order", net: rat(text(o, "total_price")), ids: []string{
 			"email " + text(o, "customer", "contact", "email"), "phone " + text(o, "customer", "contact", "mobile")}}
 		if text(o, "return_for") != "" {
 			e.format, e.kind = "lightspeed/return", "refund"
@@ -303,9 +328,17 @@ func (r *reader) till(o object) {
 			r.training++
 			return
 		}
-		r.accept(read{id: text(o, "id"), format: "shopify/order", channel: "store", kind: "order", net: rat(text(o, "subtotal_price")),
+		r.accept(read{id: text(o, "id"), at: r.time(time.RFC3339, text(o, "processed_at")), format: "shopify/order", channel: "store", kind: "order", net: rat(text(o, "subtotal_price")),
 			ids: []string{"email " + text(o, "email"), "phone " + text(o, "phone")}})
 	}
+}
+
+func (r *reader) time(layout, s string) time.Time {
+	at, err := time.Parse(layout, s)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return at
 }
 
 // signed turns an amount around when it takes a sale back.
@@ -318,7 +351,7 @@ func (r *reader) signed(e *read, back bool) {
 }
 
 func (r *reader) square(o object) {
-	e := read{id: text(o, "id"), format: "square/sale", channel: "store", kind: "order"}
+	e := read{id: text(o, "id"), at: r.time(time.RFC3339, text(o, "closed_at")), format: "square/sale", channel: "store", kind: "order"}
 	minor := func(path ...string) int64 {
 		n, err := strconv.ParseInt(text(o, path...), 10, 64)
 		if err != nil {

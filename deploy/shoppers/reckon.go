@@ -55,7 +55,7 @@ func (g *Generator) addCarts(t *Truth, p *person, s *shopper) {
 			continue
 		}
 		owner := s.owner(i)
-		known := s.lastPurchase < c.last
+		known := s.lastPurchase < c.opened
 		for other := range s.carts {
 			if other != i && s.carts[other].n > 0 && s.root(s.owner(other)) == s.root(owner) {
 				known = false

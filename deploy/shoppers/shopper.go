@@ -15,6 +15,7 @@ const cartLinesMax = 6
 
 // cart is what lies in a shopper's cart. There is one of the account, and one of each browser that is not logged in.
 type cart struct {
+	opened int64 // when the first thing was put in
 	last   int64 // when it last changed
 	number uint32
 	n      uint8

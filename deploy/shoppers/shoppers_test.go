@@ -22,7 +22,7 @@ func untidy(t testing.TB) Config {
 	t.Helper()
 	t.Logf("seed %d; run again with -seed %d", *seedFlag, *seedFlag)
 	c := DefaultConfig()
-	c.Seed, c.Shoppers, c.Duration = *seedFlag, 500, 15*24*time.Hour
+	c.Seed, c.Shoppers, c.Duration = *seedFlag, 300, 10*24*time.Hour
 	c.PlaceholderShare, c.MalformedShare, c.SharedDeviceShare, c.EventTruth = 0.01, 0.01, 0.2, true
 	c.KioskShare, c.OversizeBytes = 0.02, 4096
 	return c
@@ -87,14 +87,60 @@ func TestReaderFindsTheTruth(t *testing.T) {
 	if r.duplicates != truth.Counts.Duplicates {
 		t.Errorf("reader saw %d duplicates, truth says %d", r.duplicates, truth.Counts.Duplicates)
 	}
-	if r.training < truth.Counts.Training || truth.Counts.Training == 0 {
+	if r.training < truth.Counts.Training || r.training > 2*truth.Counts.Training {
 		t.Errorf("reader saw %d training receipts, truth says %d", r.training, truth.Counts.Training)
 	}
 	checkMoney(t, r, truth)
 }
 
+// wallet is a person's money in one place.
+type wallet struct {
+	person  int // -1 where the record does not say
+	channel string
+}
+
+// books is what the plain reader makes of money.
+type books struct {
+	net        map[wallet]*big.Rat // channels "store" and "online", since the back end reports returns of both web and app
+	total      map[string]*big.Rat
+	orders     map[string]int
+	identified map[int]int // events
+}
+
 // checkMoney compares orders and revenue of every person and channel.
 func checkMoney(t *testing.T, r *reader, truth *Truth) {
+	t.Helper()
+	b := keepBooks(t, r, truth)
+	get := func(p int, channel string) *big.Rat {
+		if v := b.net[wallet{p, channel}]; v != nil {
+			return v
+		}
+		return new(big.Rat)
+	}
+	for _, p := range truth.Persons {
+		online := new(big.Rat).Add(rat(p.Web.Net), rat(p.App.Net))
+		if got := get(p.Index, "online"); got.Cmp(online) != 0 {
+			t.Errorf("person %d: reader has %s on web and app, truth says %s", p.Index, got.FloatString(2), online.FloatString(2))
+		}
+		if got := get(p.Index, "store"); got.Cmp(rat(p.Store.NetIdentified)) != 0 {
+			t.Errorf("person %d: reader has %s in stores, truth says %s", p.Index, got.FloatString(2), p.Store.NetIdentified)
+		}
+		if b.identified[p.Index] != p.Identified {
+			t.Errorf("person %d: reader has %d events, truth says %d", p.Index, b.identified[p.Index], p.Identified)
+		}
+	}
+	if got := b.total["store"]; got.Cmp(rat(truth.Counts.Store.Net)) != 0 {
+		t.Errorf("reader has %s in all stores, truth says %s", got.FloatString(2), truth.Counts.Store.Net)
+	}
+	for channel, want := range map[string]Sales{"store": truth.Counts.Store, "web": truth.Counts.Web, "app": truth.Counts.App} {
+		if b.orders[channel] != want.Orders || want.Orders == 0 {
+			t.Errorf("reader has %d orders of channel %s, truth says %d", b.orders[channel], channel, want.Orders)
+		}
+	}
+}
+
+// keepBooks finds the person of each event by its identifiers alone.
+func keepBooks(t *testing.T, r *reader, truth *Truth) books {
 	t.Helper()
 	person := map[string]int{}
 	for _, id := range truth.Identifiers {
@@ -102,11 +148,7 @@ func checkMoney(t *testing.T, r *reader, truth *Truth) {
 			person[id.Namespace+" "+id.Value] = id.Person
 		}
 	}
-	type cell struct {
-		person  int
-		channel string
-	}
-	net, total, orders, identified := map[cell]*big.Rat{}, map[string]*big.Rat{}, map[string]int{}, map[int]int{}
+	b := books{map[wallet]*big.Rat{}, map[string]*big.Rat{}, map[string]int{}, map[int]int{}}
 	for _, e := range r.events {
 		owner := -1
 		for _, id := range e.ids {
@@ -118,60 +160,31 @@ func checkMoney(t *testing.T, r *reader, truth *Truth) {
 			}
 		}
 		if owner >= 0 {
-			identified[owner]++
+			b.identified[owner]++
 		}
 		if got, ok := truth.Event(e.id); ok && owner >= 0 && got.Person != owner {
 			t.Fatalf("event %s is of person %d, truth says %d", e.id, owner, got.Person)
 		}
-		if e.kind == "" {
-			continue
-		}
-		channel := e.channel
-		if e.format == "segment/Order Refunded" {
-			channel = "web or app" // the back end reports both
-		}
-		if total[channel] == nil {
-			total[channel] = new(big.Rat)
-		}
-		total[channel].Add(total[channel], e.net)
 		if e.kind == "order" {
-			orders[channel]++
+			b.orders[e.channel]++
 		}
-		at := cell{owner, "store"}
-		if channel != "store" {
-			at.channel = "web or app"
-		}
-		if net[at] == nil {
-			net[at] = new(big.Rat)
-		}
-		net[at].Add(net[at], e.net)
-	}
-	get := func(p int, channel string) *big.Rat {
-		if v := net[cell{p, channel}]; v != nil {
-			return v
-		}
-		return new(big.Rat)
-	}
-	for _, p := range truth.Persons {
-		online := new(big.Rat).Add(rat(p.Web.Net), rat(p.App.Net))
-		if got := get(p.Index, "web or app"); got.Cmp(online) != 0 {
-			t.Errorf("person %d: reader has %s on web and app, truth says %s", p.Index, got.FloatString(2), online.FloatString(2))
-		}
-		if got := get(p.Index, "store"); got.Cmp(rat(p.Store.NetIdentified)) != 0 {
-			t.Errorf("person %d: reader has %s in stores, truth says %s", p.Index, got.FloatString(2), p.Store.NetIdentified)
-		}
-		if identified[p.Index] != p.Identified {
-			t.Errorf("person %d: reader has %d events, truth says %d", p.Index, identified[p.Index], p.Identified)
+		if e.net != nil {
+			add(b.total, e.channel, e.net)
+			channel := "store"
+			if e.channel != channel {
+				channel = "online"
+			}
+			add(b.net, wallet{owner, channel}, e.net)
 		}
 	}
-	if got := total["store"]; got.Cmp(rat(truth.Counts.Store.Net)) != 0 {
-		t.Errorf("reader has %s in all stores, truth says %s", got.FloatString(2), truth.Counts.Store.Net)
+	return b
+}
+
+func add[K comparable](sums map[K]*big.Rat, key K, v *big.Rat) {
+	if sums[key] == nil {
+		sums[key] = new(big.Rat)
 	}
-	for channel, want := range map[string]Sales{"store": truth.Counts.Store, "web": truth.Counts.Web, "app": truth.Counts.App} {
-		if orders[channel] != want.Orders || want.Orders == 0 {
-			t.Errorf("reader has %d orders of channel %s, truth says %d", orders[channel], channel, want.Orders)
-		}
-	}
+	sums[key].Add(sums[key], v)
 }
 
 func TestEveryFormatOccurs(t *testing.T) {
@@ -221,6 +234,9 @@ func TestEveryFormatOccurs(t *testing.T) {
 			t.Errorf("no event %s", wire)
 		}
 	}
+	if counts.Training == 0 {
+		t.Error("no training receipt")
+	}
 	reasons := map[string]bool{}
 	for _, byReason := range counts.Malformed {
 		for reason := range byReason {
@@ -236,6 +252,7 @@ func TestSharesAreNearTheirSettings(t *testing.T) {
 	t.Parallel()
 	c := untidy(t)
 	c.MalformedShare, c.PlaceholderShare = 0.03, 0.02
+	c.Shoppers, c.Duration, c.MailsPerDay = 1500, 4*24*time.Hour, 3
 	g := New(c)
 	records := 0
 	for _, ok := g.Next(); ok; _, ok = g.Next() {
@@ -250,17 +267,23 @@ func TestSharesAreNearTheirSettings(t *testing.T) {
 		}
 	}
 	events := float64(n.Events)
-	f("late events", float64(n.Late)/events, c.LateShare, 0.15)
-	f("duplicates", float64(n.Duplicates)/events, c.DuplicateShare, 0.1)
-	f("placeholders", float64(n.Placeholders)/float64(n.Events-n.Bot), c.PlaceholderShare, 0.2)
-	f("machine opens", float64(n.MachineOpens)/float64(n.MachineOpens+n.HumanOpens), c.MachineOpenShare, 0.1)
+	f("late events", float64(n.Late)/events, c.LateShare, 0.3)
+	f("duplicates", float64(n.Duplicates)/events, c.DuplicateShare, 0.2)
+	clicks := -n.Bot
+	for format, k := range n.ByFormat {
+		if strings.HasPrefix(format, "segment/") || strings.HasPrefix(format, "rudderstack/") {
+			clicks += k
+		}
+	}
+	f("placeholders", float64(n.Placeholders)/float64(clicks), c.PlaceholderShare, 0.15)
+	f("machine opens", float64(n.MachineOpens)/float64(n.MachineOpens+n.HumanOpens), c.MachineOpenShare, 0.12)
 	malformed := 0
 	for _, reasons := range n.Malformed {
 		for _, k := range reasons {
 			malformed += k
 		}
 	}
-	f("malformed records", float64(malformed)/float64(records), c.MalformedShare, 0.1)
+	f("malformed records", float64(malformed)/float64(records), c.MalformedShare, 0.15)
 	f("framed records", float64(n.Framed)/float64(records), c.FramedShare, 0.15)
 	sharing, registered := 0, 0
 	for _, p := range truth.Persons {
@@ -271,7 +294,7 @@ func TestSharesAreNearTheirSettings(t *testing.T) {
 			registered++
 		}
 	}
-	f("shared devices", float64(sharing)/float64(c.Shoppers), c.SharedDeviceShare, 0.35)
+	f("shared devices", float64(sharing)/float64(c.Shoppers), c.SharedDeviceShare, 0.4)
 	if registered == 0 || registered == c.Shoppers {
 		t.Errorf("%d of %d persons are registered", registered, c.Shoppers)
 	}

@@ -54,8 +54,8 @@ type Cart struct {
 	Last      time.Time `json:"last"` // when it last changed
 	Units     int       `json:"units"`
 	Amount    string    `json:"amount"`
-	// Known tells that a reader of the records cannot take the cart for a closed one: the person bought nothing after it and
-	// has no other open cart under the same identifiers.
+	// Known tells that a reader of the records cannot take the cart for a closed one: the person bought nothing since it was
+	// begun and has no other open cart under the same identifiers.
 	Known bool `json:"known"`
 }
 
