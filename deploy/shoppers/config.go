@@ -23,7 +23,7 @@ const (
 type Config struct {
 	Seed     uint64        // equal seeds give equal bytes
 	Shoppers int           // persons in the simulation
-	Start    time.Time     // when the simulated span begins
+	Start    time.Time     // when the simulated span begins; readers refuse events of the future, so the span should end by now
 	Duration time.Duration // how long things happen; late records are sent up to three days after it
 	Stores   int           // shops; their tills take turns in speaking the four receipt formats
 	Currency string        // of every price

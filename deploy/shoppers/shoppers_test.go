@@ -190,7 +190,7 @@ func add[K comparable](sums map[K]*big.Rat, key K, v *big.Rat) {
 func TestEveryFormatOccurs(t *testing.T) {
 	t.Parallel()
 	c := untidy(t)
-	c.Shoppers, c.Duration, c.MailsPerDay, c.VisitsPerDay = 1200, 20*24*time.Hour, 3, 0.5
+	c.Shoppers, c.Duration, c.SessionsPerDay, c.MailsPerDay, c.VisitsPerDay = 1200, 20*24*time.Hour, 0.4, 3, 0.5
 	g := New(c)
 	shapes, headers := map[string]int{}, map[string]int{}
 	for r, ok := g.Next(); ok; r, ok = g.Next() {
