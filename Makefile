@@ -51,9 +51,9 @@ lint: ## format, vet, staticcheck, vulnerabilities, deployment files
 		elif [ $$code -ne 0 ]; then echo "$$out"; exit $$code; fi
 
 fuzz: ## fuzz every decoder for FUZZTIME each
-	@for target in $$(go run ./cmd/seamline/internal/fuzztargets); do \
-		echo "fuzz $$target for $(FUZZTIME)"; \
-		go test $(GOFLAGS_) -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) "$${target%%:*}" || exit 1; \
+	@grep -rEo '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed -E 's#^(\./.*)/[^/]+:func (.*)#\1 \2#' | sort | while read -r package target; do \
+		echo "fuzz $$package $$target for $(FUZZTIME)"; \
+		go test $(GOFLAGS_) -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 	done
 
 fuzz-short:
