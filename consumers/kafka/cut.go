@@ -7,8 +7,8 @@ import (
 )
 
 // cut moves pending records into b in canonical order: a merge of the partitions by record time, then topic, partition and
-// offset. With ranges it takes exactly those; otherwise all that is pending.
-func (g *Gatherer) cut(b *schemas.Batch, ranges []schemas.Range) {
+// offset. Exactly takes just the ranges, which may be none; otherwise all that is pending is taken.
+func (g *Gatherer) cut(b *schemas.Batch, exactly bool, ranges []schemas.Range) {
 	var heads []*part
 	take := func(p *part, to int64) {
 		from := p.next
@@ -22,7 +22,7 @@ func (g *Gatherer) cut(b *schemas.Batch, ranges []schemas.Range) {
 			heads = append(heads, p)
 		}
 	}
-	if ranges == nil {
+	if !exactly {
 		for _, p := range g.parts {
 			take(p, p.fetched)
 		}

@@ -212,7 +212,7 @@ func (g *Gatherer) Next(ctx context.Context, b *schemas.Batch) error {
 		}
 		g.replays = g.replays[1:]
 		b.Now, b.Fixed, b.Advance = r.Now, r.Fixed, r.Advance
-		g.cut(b, r.Ranges)
+		g.cut(b, true, r.Ranges)
 		return nil
 	}
 	if g.caughtUp() {
@@ -237,7 +237,7 @@ func (g *Gatherer) Next(ctx context.Context, b *schemas.Batch) error {
 		return err
 	}
 	g.stamp(b)
-	g.cut(b, nil)
+	g.cut(b, false, nil)
 	return nil
 }
 
@@ -344,6 +344,9 @@ func (g *Gatherer) poll(ctx context.Context, deadline time.Time) error {
 	}
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 		p := g.index[topicPartition{f.Topic, f.Partition}]
+		if p == nil {
+			return // an error that concerns no partition is dressed as a fetch
+		}
 		p.high = max(p.high, f.HighWatermark)
 		for _, r := range f.Records {
 			p.records = append(p.records, r)
