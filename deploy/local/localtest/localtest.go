@@ -37,9 +37,11 @@ func startServer() (*local.ClickHouse, error) {
 func Main(m *testing.M) {
 	local.Main()
 	code := m.Run()
-	if err := stop(); err != nil {
-		fmt.Fprintf(os.Stderr, "stop the shared ClickHouse: %v\n", err)
-		code = max(code, 1)
+	for _, end := range []func() error{stop, stopEngines} {
+		if err := end(); err != nil {
+			fmt.Fprintf(os.Stderr, "stop what the tests shared: %v\n", err)
+			code = max(code, 1)
+		}
 	}
 	os.Exit(code)
 }
