@@ -1,0 +1,92 @@
+// Package tables holds the ClickHouse schema: one SQL file per table or view, with a comment on every table and column.
+// Nothing comes in; migrations, numbered from 1, go out as statements with places for the database and the like.
+// It never talks to a server, and a migration that was released never changes: a later one alters what it made.
+package tables
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"strings"
+)
+
+//go:embed *.sql
+var files embed.FS
+
+// initial is what migration 1 creates, in this order: what a statement reads stands before it.
+var initial = []string{
+	"events", "order_lines", "identifiers", "identity_log", "profile_aliases", "profile_aliases_dict", "profiles", "audience_members",
+	"audience_changes", "dead_letters", "commits", "events_resolved", "order_lines_current", "customers", "audience_sizes",
+}
+
+// Migration is one step of the schema, forward only. Its statements may run again: each says IF NOT EXISTS or the like.
+type Migration struct {
+	Version    uint32 // from 1, without gaps
+	Name       string
+	Statements []Statement
+}
+
+// Statement is one SQL statement with places for Values.
+type Statement struct {
+	Name string // of its file
+	SQL  string
+}
+
+// Values fill the places of a statement.
+type Values struct {
+	Database    string // {database}: a plain name
+	Properties  string // {properties_type}: the type of events.properties, String or JSON
+	Cluster     string // {on_cluster} and {replicated}: a plain name, or empty for tables of one server
+	Credentials string // {credentials}: what the alias dictionary needs to read its own server, such as USER 'u' PASSWORD 'p'
+}
+
+// Migrations lists all migrations in order. A further one names further files of this folder.
+func Migrations() []Migration {
+	return []Migration{{Version: 1, Name: "initial", Statements: read(initial...)}}
+}
+
+// History is the table that remembers which migrations were applied. It is there before the first of them.
+func History() Statement { return read("schema_migrations")[0] }
+
+// Aliases is the dictionary of merged profiles, which is made again when its credentials change.
+func Aliases() Statement { return read("profile_aliases_dict")[0] }
+
+func read(names ...string) []Statement {
+	statements := make([]Statement, len(names))
+	for i, name := range names {
+		text, err := files.ReadFile(name + ".sql")
+		if err != nil {
+			panic("tables: no file for " + name) // the lists above name embedded files only
+		}
+		statements[i] = Statement{Name: name, SQL: strings.TrimSpace(string(text))}
+	}
+	return statements
+}
+
+// Checksum is the SHA-256 of the statements, in hex, before their places are filled.
+func (m Migration) Checksum() string {
+	hash := sha256.New()
+	for _, s := range m.Statements {
+		hash.Write([]byte(s.SQL))
+		hash.Write([]byte{0})
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// Fill gives the statement for a server.
+func (s Statement) Fill(v Values) string {
+	onCluster, replicated := "", ""
+	if v.Cluster != "" {
+		onCluster, replicated = "ON CLUSTER `"+v.Cluster+"`", "Replicated"
+	}
+	return strings.NewReplacer("{database}", v.Database, "{properties_type}", v.Properties, " {on_cluster}", prefixed(onCluster),
+		"{replicated}", replicated, "{credentials}", v.Credentials).Replace(s.SQL)
+}
+
+// prefixed puts a space before s, unless s is empty.
+func prefixed(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " " + s
+}

@@ -1,0 +1,154 @@
+package clickhouse
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// builder makes random batches in which nearly every field is set.
+type builder struct {
+	*rand.Rand
+	events int
+	months int // that events spread over
+	words  int // distinct values of columns with few
+
+	identifiers, positions, sequence uint64
+}
+
+var start = schemas.TimeOf(time.Date(2026, 1, 15, 8, 0, 0, 0, time.UTC))
+
+func (r *builder) time() schemas.Time {
+	return start + schemas.Time(r.Int64N(int64(r.months)*31*int64(schemas.Day)))
+}
+
+// text gives a string with everything that a string may hold.
+func (r *builder) text(max int) string {
+	alphabet := []rune("abcdefghijklmnopqrstuvwxyzäß漢'\"\\\x00\n\t%{}` /🛒")
+	var b strings.Builder
+	for range r.IntN(max) {
+		b.WriteRune(alphabet[r.IntN(len(alphabet))])
+	}
+	return b.String()
+}
+
+func (r *builder) word() string { return fmt.Sprintf("wörd %d", r.IntN(r.words)) }
+
+func (r *builder) bytes(max int) []byte {
+	b := make([]byte, r.IntN(max))
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return b
+}
+
+func (r *builder) id() (id schemas.ProfileID) {
+	for i := range id {
+		id[i] = byte(r.Uint32())
+	}
+	return id
+}
+
+// decimal covers the whole range of Decimal(18,4), zero and both signs.
+func (r *builder) decimal() schemas.Decimal {
+	switch r.IntN(4) {
+	case 0:
+		return 0
+	case 1:
+		return schemas.Decimal(r.Int64N(2_000_000) - 1_000_000)
+	}
+	return schemas.Decimal(r.Int64N(2*999_999_999_999_999_999) - 999_999_999_999_999_999)
+}
+
+func (r *builder) batch(number uint64) *schemas.Batch {
+	b := &schemas.Batch{Number: number, Now: r.time()}
+	b.Ranges = []schemas.Range{{Topic: "clickstream", Partition: 3, From: r.Int64N(1 << 40), To: 1<<40 + r.Int64N(1<<40)}, {Topic: "pos", Partition: 0, From: 0, To: 1}}
+	b.Records = make([]schemas.Record, 1+r.IntN(5))
+	for i := range r.events {
+		b.Events = append(b.Events, r.event(number, i))
+	}
+	for i := range r.events / 10 {
+		b.Rejects = append(b.Rejects, schemas.Reject{Record: r.record(int64(number)<<32 + int64(i)), Element: r.IntN(1000),
+			Reason: schemas.Reasons()[r.IntN(8)], Detail: r.text(30), Value: r.bytes(40_000)})
+		b.Dropped = append(b.Dropped, schemas.DroppedElement{Source: "square", Drop: schemas.Drops()[r.IntN(4)]})
+	}
+	for range r.events / 5 {
+		r.identity(b)
+		r.person(b)
+		r.audience(b)
+	}
+	b.Took = []schemas.StageTook{{Stage: "decode", Nanos: r.Int64N(1e12)}, {Stage: "stitch", Nanos: 999}}
+	return b
+}
+
+func (r *builder) record(offset int64) *schemas.Record {
+	return &schemas.Record{Topic: r.word(), Partition: r.Int32N(100), Offset: offset, Time: r.time(), Key: r.bytes(20)}
+}
+
+func (r *builder) event(batch uint64, i int) *schemas.Event {
+	e := &schemas.Event{
+		ID: fmt.Sprintf("%d-%d-%s", batch, i, r.text(10)), Source: r.word(), Channel: schemas.Channel(1 + r.IntN(schemas.ChannelCount-1)),
+		Type: schemas.Type(1 + r.IntN(schemas.TypeCount-1)), Time: r.time(), Received: r.time(),
+		OrderID: r.text(10), OrderVersion: r.Int64N(3), SKU: r.text(20), Quantity: r.decimal(), Amount: r.decimal(), Currency: r.word(),
+		StoreID: r.word(), PageURL: r.text(300), PagePath: r.text(200), Referrer: r.text(20_000),
+		Campaign:  schemas.Campaign{ID: r.word(), Source: r.word(), Medium: r.word(), Name: r.word()},
+		MessageID: r.text(40), LinkURL: r.text(100), Variant: r.word(), DwellMillis: r.Int64(), Machine: r.IntN(2) == 0, Country: r.word(),
+		Properties: r.text(200), Record: r.record(r.Int64()), Element: r.IntN(1000), SessionID: r.Uint64(), Revenue: r.decimal(),
+	}
+	for range r.IntN(4) {
+		e.IdentifierIDs = append(e.IdentifierIDs, r.Uint64())
+	}
+	if r.IntN(4) > 0 {
+		e.Profile, e.ProfileID = 1, r.id()
+	}
+	if e.OrderSign() != 0 {
+		e.OrderID = fmt.Sprintf("order %d-%d", batch, i)
+		for j := range r.IntN(4) {
+			e.Items = append(e.Items, schemas.Item{LineID: fmt.Sprint(j + 1), SKU: r.text(20), Name: r.text(30), Category: r.word(), Brand: r.word(),
+				Quantity: r.decimal(), UnitPrice: r.decimal(), Discount: r.decimal(), Total: r.decimal(), Cost: r.decimal()})
+		}
+	}
+	return e
+}
+
+func (r *builder) identity(b *schemas.Batch) {
+	r.identifiers++
+	row := schemas.IdentifierRow{ID: r.identifiers, Namespace: r.word(), Display: r.text(20), ProfileID: r.id(), Class: schemas.Class(r.IntN(4)),
+		FirstSeen: r.time(), LastSeen: r.time(), Quarantined: r.IntN(2) == 0}
+	copy(row.ValueHash[:], r.bytes(17))
+	b.Identifiers = append(b.Identifiers, row)
+	r.positions++
+	b.Decisions = append(b.Decisions, schemas.Decision{Position: r.positions, Time: r.time(), Kind: schemas.DecisionKind(r.IntN(len(schemas.DecisionNames()))),
+		A: r.Uint64(), B: r.Uint64(), ANamespace: r.word(), BNamespace: r.word(), ProfileID: r.id(), OtherProfile: r.id(), Rule: r.word(), EventID: r.text(20)})
+	b.Aliases = append(b.Aliases, schemas.Alias{AliasID: r.id(), ProfileID: r.id(), Since: r.time()})
+}
+
+func (r *builder) person(b *schemas.Batch) {
+	n32, n64 := func() uint32 { return r.Uint32() }, func() uint64 { return r.Uint64() }
+	p := schemas.Profile{Index: n32(), ID: r.id(), Version: b.Number, UserIDs: n32(), LoyaltyIDs: n32(), Emails: n32(), Phones: n32(), Cards: n32(),
+		Devices: n32(), Anonymous: n32(), Identifiers: n32(), FirstSeen: r.time(), LastSeen: r.time(), Events: n64(),
+		Stage: schemas.JourneyStage(r.IntN(schemas.JourneyCount)), StageSince: r.time(), Sessions: n32(), ProductViews: n64(), Searches: n64(),
+		LastSessionID: n64(), LastSessionStart: r.time(), CheckoutAt: r.time(), Orders: r.Int64() - r.Int64(), Refunds: r.Int64(), PurchaseDays: n32(),
+		Revenue: r.decimal(), Currency: r.word(), OtherCurrency: r.IntN(2) == 0, FirstOrder: r.time(), LastOrder: r.time(), StoreOrders: r.Int64(),
+		OnlineOrders: r.Int64(), CartQuantity: r.decimal(), CartValue: r.decimal(), CartUpdated: r.time(), State: r.bytes(500),
+		Email: schemas.EmailTotals{Sent: n64(), Delivered: n64(), Opens: n64(), MachineOpens: n64(), Clicks: n64(), MachineClicks: n64(),
+			Bounces: n64(), Unsubscribes: n64(), Complaints: n64(), LastOpen: r.time(), LastClick: r.time()}}
+	for c := 1; c < schemas.ChannelCount; c++ {
+		if r.IntN(3) == 0 {
+			p.Channels[c] = schemas.ChannelTotals{Events: 1 + n64()/2, FirstSeen: r.time(), LastSeen: r.time(), Orders: r.Int64N(3), Revenue: r.decimal()}
+		}
+	}
+	for range r.IntN(4) {
+		p.CartSKUs = append(p.CartSKUs, r.text(20))
+	}
+	b.Profiles = append(b.Profiles, p)
+}
+
+func (r *builder) audience(b *schemas.Batch) {
+	r.sequence++
+	b.Memberships = append(b.Memberships, schemas.Membership{Audience: r.word(), ProfileID: r.id(), Member: r.IntN(2) == 0, Since: r.time(), Until: r.time(), Reason: r.word()})
+	b.Changes = append(b.Changes, schemas.AudienceChange{Audience: r.word(), Sequence: r.sequence, ProfileID: r.id(), Enter: r.IntN(2) == 0, Time: r.time(), Reason: r.word()})
+}

@@ -1,0 +1,158 @@
+// Package clickhouse writes batches to ClickHouse. A batch comes in; keyed rows go out, large columnar blocks, one INSERT per table
+// and partition, and a row in commits after all others, so that what it stands for is whole. Sending a batch again is harmless.
+// It never decides anything, and never reads back what it wrote but to make sure that it is there.
+package clickhouse
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// Options are what a sink needs beside its settings.
+type Options struct {
+	PipelineID string
+	Report     func(error)           // told at the start what is waited for, and nil when it is over; nil for nobody
+	Log        *slog.Logger          // nil for none
+	Registry   prometheus.Registerer // nil for none
+}
+
+// Sink writes batches to ClickHouse.
+type Sink struct {
+	cfg      Config
+	pipeline string
+	log      *slog.Logger
+	pool     *pool
+	metrics  *metrics
+	clock    func() time.Time // for durations only
+
+	mu      sync.Mutex // guards the columns of the following
+	tables  []table    // all but commits
+	commits *commitTable
+}
+
+// Waits of Open.
+const (
+	openWaitMin = 100 * time.Millisecond
+	openWaitMax = 10 * time.Second
+)
+
+// Open waits until a server answers, migrates its database, and gives a sink. It reports what it waits for until ctx ends, and
+// fails at once where waiting does not help: wrong credentials, a foreign certificate, a database of a newer build.
+func Open(ctx context.Context, cfg Config, opt Options) (*Sink, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(opt.PipelineID) == "" || strings.Contains(opt.PipelineID, "/") {
+		return nil, fmt.Errorf("pipeline.id %q is empty or has a slash", opt.PipelineID)
+	}
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		return nil, errors.New("this machine is big endian, and ClickHouse's blocks are not")
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Report == nil {
+		opt.Report = func(error) {}
+	}
+	isJSON, err := prepare(ctx, cfg, opt)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := newPool(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sink{cfg: cfg, pipeline: opt.PipelineID, log: opt.Log, pool: pool, clock: time.Now, tables: allTables(cfg.Database, isJSON),
+		commits: newCommitTable(cfg.Database, opt.PipelineID)}
+	s.metrics = newMetrics(opt.Registry, append(s.tables[:len(s.tables):len(s.tables)], s.commits))
+	return s, nil
+}
+
+func allTables(database string, isJSON bool) []table {
+	// Those with the most rows first, so that they do not wait for a connection.
+	return []table{&eventTable{database: database, isJSON: isJSON}, newProfileTable(database), newIdentifierTable(database),
+		newOrderLineTable(database), newIdentityLogTable(database), newDeadLetterTable(database), newMemberTable(database),
+		newChangeTable(database), newAliasTable(database)}
+}
+
+// prepare migrates, however long that has to wait for a server, and tells whether events.properties has the JSON type.
+func prepare(ctx context.Context, cfg Config, opt Options) (isJSON bool, err error) {
+	for wait := openWaitMin; ; wait = min(2*wait, openWaitMax) {
+		if err = Migrate(ctx, cfg, opt.Log); err == nil {
+			isJSON, err = propertiesAreJSON(ctx, cfg, opt.Log)
+		}
+		if err == nil {
+			opt.Report(nil)
+			return isJSON, nil
+		}
+		if ctx.Err() != nil {
+			return false, fmt.Errorf("wait for ClickHouse at %s: %w", cfg.Addr, errors.Join(context.Cause(ctx), err))
+		}
+		if !mayPass(err) {
+			return false, err
+		}
+		opt.Report(fmt.Errorf("waiting for ClickHouse at %s: %w", cfg.Addr, err))
+		opt.Log.Warn("clickhouse does not answer, waiting to try again", "addr", cfg.Addr, "wait_ms", wait.Milliseconds(), "err", err)
+		select {
+		case <-time.After(wait + rand.N(wait/2)):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Name is the sink's stable name.
+func (s *Sink) Name() string { return "clickhouse" }
+
+// Write makes a batch durable in every table, and its aliases known to the dictionary. Its row in commits is written last.
+func (s *Sink) Write(ctx context.Context, b *schemas.Batch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var tables sync.WaitGroup
+	failed := make([]error, len(s.tables))
+	for i, t := range s.tables {
+		tables.Go(func() { failed[i] = s.insertAll(ctx, t.fill(b), b.Number) })
+	}
+	tables.Wait()
+	if err := errors.Join(failed...); err != nil {
+		return err
+	}
+	if len(b.Aliases) > 0 {
+		if err := s.reload(ctx); err != nil {
+			return err
+		}
+	}
+	return s.insertAll(ctx, s.commits.fill(b), b.Number)
+}
+
+// insertAll writes the blocks of one table side by side.
+func (s *Sink) insertAll(ctx context.Context, blocks []*block, batch uint64) error {
+	if len(blocks) == 1 {
+		return s.insert(ctx, blocks[0], batch)
+	}
+	var partitions sync.WaitGroup
+	failed := make([]error, len(blocks))
+	for i, b := range blocks {
+		partitions.Go(func() { failed[i] = s.insert(ctx, b, batch) })
+	}
+	partitions.Wait()
+	return errors.Join(failed...)
+}
+
+// Close ends the connections, after what is being written.
+func (s *Sink) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pool.close()
+	return nil
+}
