@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/seamline/seamline/pipeline"
+)
+
+// httpStopMax bounds how long open requests may hold up the end of the process.
+const httpStopMax = 3 * time.Second
+
+// serveHTTP serves health, readiness and metrics until ctx ends, and gives the address it listens on.
+func serveHTTP(ctx context.Context, s *settings, health *pipeline.Health, reg *prometheus.Registry, log *slog.Logger) (string, func(), error) {
+	if s.HTTPAddr == "" {
+		return "", func() {}, nil
+	}
+	listener, err := net.Listen("tcp", s.HTTPAddr)
+	if err != nil {
+		return "", nil, fmt.Errorf("http.addr: %w", err)
+	}
+	server := &http.Server{Handler: httpHandler(s, health, reg), ReadHeaderTimeout: 5 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("http server ended", "err", err)
+		}
+	}()
+	stop := func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpStopMax)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			_ = server.Close()
+		}
+		<-done
+	}
+	return listener.Addr().String(), stop, nil
+}
+
+func httpHandler(s *settings, health *pipeline.Health, reg *prometheus.Registry) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		ready, waiting := health.Ready()
+		if !ready {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintln(w, "waiting for\n"+strings.Join(waiting, "\n"))
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	if s.HTTPPprof {
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}
