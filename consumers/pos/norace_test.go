@@ -1,0 +1,6 @@
+//go:build !race
+
+package pos
+
+// raceDetector is off.
+const raceDetector = false
