@@ -63,9 +63,15 @@ func (d *Decoder) Name() string { return "email" }
 
 // scratch is the memory of one Decode.
 type scratch struct {
-	decoder *Decoder
-	record  *schemas.Record
-	out     *schemas.Decoded
+	decoder    *Decoder
+	record     *schemas.Record
+	out        *schemas.Decoded
+	members    []member
+	used       int // members that hold something
+	report     report
+	properties field.Properties
+	recipients []recipient
+	text       []byte
 }
 
 // Decode appends the events, rejects and drops of one record to out. The record must be well-formed as a whole; beyond that, each report
@@ -77,6 +83,10 @@ func (d *Decoder) Decode(r *schemas.Record, value []byte, out *schemas.Decoded) 
 	s.read(value)
 	// What is pooled must not keep the record alive.
 	s.decoder, s.record, s.out = nil, nil, nil
+	s.report = report{}
+	clear(s.members[:s.used])
+	s.used = 0
+	clear(s.recipients[:cap(s.recipients)])
 }
 
 // read tells the shapes of a record apart.
@@ -85,9 +95,81 @@ func (s *scratch) read(value []byte) {
 		s.out.Reject(schemas.ReasonMalformed, "not UTF-8")
 		return
 	}
-	if !field.Valid(value) {
+	reader := field.NewReader(value, s.out)
+	switch reader.Kind() {
+	case field.KindObject:
+		s.object(value)
+	case field.KindArray:
+		if !field.Valid(value) {
+			s.out.Reject(schemas.ReasonMalformed, "not JSON")
+			return
+		}
+		s.elements(value)
+	default:
+		if field.Valid(value) {
+			s.out.Reject(schemas.ReasonUnknownFormat, "neither an object nor an array")
+			return
+		}
+		s.out.Reject(schemas.ReasonMalformed, "not JSON")
+	}
+}
+
+// elements reads the reports of a well-formed array, each by itself: SendGrid sends arrays, and collectors make them of any reports.
+func (s *scratch) elements(array []byte) {
+	elements := field.NewReader(array, s.out)
+	elements.Array()
+	n := 0
+	for ; elements.Element(); n++ {
+		raw := elements.Raw()
+		s.out.Element = n
+		if raw[0] != '{' {
+			s.out.Reject(schemas.ReasonUnknownFormat, "the element is no object")
+			continue
+		}
+		s.object(raw)
+	}
+	if n == 0 {
+		s.out.Drop(sourceSendGrid, schemas.DropNoEvent)
+	}
+}
+
+// object reads one report.
+func (s *scratch) object(raw []byte) {
+	marks, ok := s.collect(raw)
+	if !ok {
 		s.out.Reject(schemas.ReasonMalformed, "not JSON")
 		return
 	}
-	s.out.Reject(schemas.ReasonUnknownFormat, "no provider's report")
+	s.report = report{}
+	s.properties.Reset()
+	s.recipients = s.recipients[:0]
+	switch marks.shape() {
+	case shapeSendGrid:
+		s.finish(s.readSendGrid())
+	case shapeMailgun:
+		s.finish(s.readMailgun())
+	case shapePostmark:
+		s.finish(s.readPostmark())
+	case shapeSNS:
+		s.readSNS()
+	case shapeSES:
+		s.readSES("", field.Time{})
+	case shapeBrevo:
+		s.finish(s.readBrevo())
+	case shapeCustomerIO:
+		s.finish(s.readCustomerIO())
+	case shapeCall:
+		s.call(raw)
+	default:
+		s.out.Reject(schemas.ReasonUnknownFormat, "no known provider's report")
+	}
+}
+
+// call hands an object to the decoder of Segment calls.
+func (s *scratch) call(raw []byte) {
+	if s.decoder.calls == nil {
+		s.out.Reject(schemas.ReasonUnknownFormat, "a Segment call, which nobody reads here")
+		return
+	}
+	s.decoder.calls.Decode(s.record, raw, s.out)
 }
