@@ -43,6 +43,7 @@ const (
 	demoResultsAt   = 15 // ticks after which the first results are shown, at the latest
 	demoSpanDefault = 45 * time.Second
 
+	demoLiveLead     = 15 * time.Minute
 	demoLiveShoppers = 120 // per record and second, so that nobody is busier than a person can be
 )
 
@@ -165,9 +166,11 @@ func (d *demo) traffic(ctx context.Context, log *slog.Logger) error {
 		return ignoreEnd(ctx, err)
 	}
 	live := past
-	live.Seed, live.Shoppers, live.Start, live.Duration = d.seed+1, max(d.shoppers, int(d.rate*demoLiveShoppers)), time.Now().UTC(), 24*time.Hour
+	live.Seed, live.Shoppers, live.Duration = d.seed+1, max(d.shoppers, int(d.rate*demoLiveShoppers)), 24*time.Hour
+	// They began a while ago, so that the traffic is at its rate from the first second.
+	live.Start = time.Now().UTC().Add(-demoLiveLead)
 	live = live.WithRate(d.rate)
-	t = &traffic{kafka: &d.settings.Kafka, publisher: publisher, generator: shoppers.New(live), stamp: true, live: true}
+	t = &traffic{kafka: &d.settings.Kafka, publisher: publisher, generator: shoppers.New(live), stamp: true, live: true, from: time.Now()}
 	_, err = t.send(ctx)
 	return ignoreEnd(ctx, err)
 }
@@ -208,7 +211,7 @@ func (d *demo) watch(ctx context.Context, failed <-chan error, httpAddr <-chan s
 			return nil
 		case <-end:
 			d.line("")
-			return d.results(context.WithoutCancel(ctx), addr)
+			return d.results(context.WithoutCancel(ctx))
 		case addr = <-httpAddr:
 			fmt.Fprintf(d.out, "  HTTP        http://%s  /healthz /readyz /metrics\n", addr)
 		case <-tick.C:
@@ -220,9 +223,10 @@ func (d *demo) watch(ctx context.Context, failed <-chan error, httpAddr <-chan s
 			if !shown && (n >= demoResultsAt || c.records > 0 && c.lag == 0 && n > 5) {
 				d.line("")
 				shown = true
-				if err := d.results(ctx, addr); err != nil {
+				if err := d.results(ctx); err != nil {
 					return ignoreEnd(ctx, err)
 				}
+				d.goOn(addr)
 			}
 		}
 	}
@@ -265,8 +269,8 @@ func demoQueries() []demoQuery {
 	}
 }
 
-// results prints the answers and how to go on.
-func (d *demo) results(ctx context.Context, httpAddr string) error {
+// results prints the answers.
+func (d *demo) results(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for _, q := range demoQueries() {
@@ -276,15 +280,19 @@ func (d *demo) results(ctx context.Context, httpAddr string) error {
 		}
 		fmt.Fprintf(d.out, "\n%s\n%s", q.title, table(columns, rows))
 	}
+	fmt.Fprintln(d.out)
+	return nil
+}
+
+// goOn prints commands for looking further.
+func (d *demo) goOn(httpAddr string) {
 	a := d.stack.Addresses()
 	host, port, _ := strings.Cut(a.ClickHouse, ":")
-	fmt.Fprintf(d.out, `
-Go on while it runs:
+	fmt.Fprintf(d.out, `Go on while it runs:
   clickhouse client --host %s --port %s --database %s --query "SELECT * FROM customers LIMIT 3 FORMAT Vertical"
   curl '%s/?database=%s' --data-binary 'SELECT * FROM customers LIMIT 3 FORMAT Vertical'
   kcat -b %s -t %s -C -o beginning -c 3 -f '%%k %%h %%s\n'
   curl http://%s/metrics
 
 `, host, port, d.settings.ClickHouse.Database, a.ClickHouseHTTP, d.settings.ClickHouse.Database, a.Kafka, d.settings.Kafka.Audiences, httpAddr)
-	return nil
 }

@@ -24,6 +24,7 @@ type traffic struct {
 	live      bool    // records later than now wait for their time
 	stamp     bool    // broker timestamps are the simulated send times
 
+	from  time.Time        // leave out what was sent earlier; zero for nothing
 	until time.Time        // stop before the first record that is sent later; zero for never
 	held  *shoppers.Record // that record, for the next send
 }
@@ -62,7 +63,8 @@ func (t *traffic) next() (shoppers.Record, bool) {
 	if t.held != nil {
 		r, t.held = *t.held, nil
 	} else {
-		r, ok = t.generator.Next()
+		for r, ok = t.generator.Next(); ok && r.Time.Before(t.from); r, ok = t.generator.Next() {
+		}
 	}
 	if ok && !t.until.IsZero() && r.Time.After(t.until) {
 		t.held = &r

@@ -118,7 +118,7 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 	for i := range b.Profiles {
 		p := &b.Profiles[i]
 		if p.Merged {
-			s.leaveAll(b, p.Index, p.ID, "the profile was merged into another")
+			s.leaveAll(b, p, "the profile was merged into another")
 			continue
 		}
 		if err := s.follow(b, p, b.Touched[i].Due); err != nil {
@@ -131,12 +131,13 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 	return nil
 }
 
-// follow evaluates a profile at the batch's clock. A profile that only time touched is followed from edge to edge, so that
-// every entry and exit in between stands in the ledger with its own time.
+// follow evaluates a profile at the time of its last event, or of the timer that fell due, and from there from edge to edge up to
+// the batch's clock. So every entry and exit stands in the ledger with its own time, however late or in how large a batch the
+// events came.
 func (s *Stage) follow(b *schemas.Batch, p *schemas.Profile, due schemas.Time) error {
 	s.eval.look(p)
-	at, reason := b.Clock, "its events"
-	if due != 0 && due <= b.Clock {
+	at, reason := min(p.LastSeen, b.Clock), "its events"
+	if due != 0 {
 		at, reason = due, "time passed"
 	}
 	for range evaluationsMax {
@@ -147,7 +148,7 @@ func (s *Stage) follow(b *schemas.Batch, p *schemas.Profile, due schemas.Time) e
 		if s.eval.next == 0 || s.eval.next > b.Clock {
 			break
 		}
-		at = s.eval.next
+		at, reason = s.eval.next, "time passed"
 	}
 	if s.eval.next != 0 {
 		b.Timers = append(b.Timers, schemas.Touch{Profile: p.Index, Due: s.eval.next})
@@ -199,12 +200,12 @@ func (s *Stage) change(b *schemas.Batch, i uint32, p *schemas.Profile, enter boo
 	b.Changes = append(b.Changes, schemas.AudienceChange{Audience: a.name, Sequence: a.sequence, ProfileID: p.ID, Enter: enter, Time: at, Reason: reason})
 }
 
-// leaveAll takes a profile out of every audience.
-func (s *Stage) leaveAll(b *schemas.Batch, index uint32, id schemas.ProfileID, reason string) {
-	s.eval.now = b.Clock
+// leaveAll takes a merged profile out of every audience, as of the merge.
+func (s *Stage) leaveAll(b *schemas.Batch, p *schemas.Profile, reason string) {
+	s.eval.now = p.LastSeen
 	for a := range s.audiences {
-		if _, in := s.since[member{uint32(a), index}]; in {
-			s.change(b, uint32(a), &schemas.Profile{Index: index, ID: id}, false, reason)
+		if _, in := s.since[member{uint32(a), p.Index}]; in {
+			s.change(b, uint32(a), p, false, reason)
 		}
 	}
 }

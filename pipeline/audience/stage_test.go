@@ -31,6 +31,9 @@ func rules(t *testing.T, when ...string) []Rule {
 func apply(t *testing.T, s *Stage, clock, due schemas.Time, p schemas.Profile) (changes []string, timer schemas.Time) {
 	t.Helper()
 	p.Index, p.ID = 1, schemas.ProfileID{1}
+	if p.LastSeen == 0 {
+		p.LastSeen = clock
+	}
 	b := &schemas.Batch{Clock: clock, Touched: []schemas.Touch{{Profile: 1, Due: due}}, Profiles: []schemas.Profile{p}}
 	if err := s.Apply(b); err != nil {
 		t.Fatal(err)

@@ -24,10 +24,10 @@ type cartLine struct {
 
 // profile fills the row of a touched profile.
 func (s *Stage) profile(p *schemas.Profile, t schemas.Touch, b *schemas.Batch) {
-	id, into := s.graph.Profile(t.Profile)
+	id, merged := s.graph.Profile(t.Profile)
 	p.Index, p.ID, p.Version = t.Profile, id, b.Number
-	if !into.IsZero() {
-		p.Merged = true
+	if merged != 0 {
+		p.Merged, p.LastSeen = true, merged
 		return
 	}
 	f := &s.fold

@@ -5,24 +5,32 @@ import "github.com/seamline/seamline/schemas"
 // engagedViews is the number of looked-at products that shows more than passing interest.
 const engagedViews = 3
 
-// place sets the journey stage and since when the profile is in it, and asks to be called when time alone will change it.
+// place sets the journey stage and since when the profile is in it, and asks to be called when time alone will change it. It follows
+// the profile from its last event, or from the timer that fell due, up to the batch's clock, so that since is when the stage began
+// and not when that was noticed.
 func (s *Stage) place(p *schemas.Profile, t schemas.Touch, b *schemas.Batch) {
-	stage, until := s.stage(p, b.Clock)
 	if int(p.Index) >= len(s.journeys) {
 		s.journeys = append(s.journeys, make([]journey, int(p.Index)+1-len(s.journeys))...)
 	}
 	j := &s.journeys[p.Index]
-	if j.since == 0 || j.stage != stage {
-		at := p.LastSeen
-		if t.Due != 0 {
-			at = t.Due
-		}
-		*j = journey{stage: stage, since: at}
-		s.unsaved.journeys[p.Index] = struct{}{}
+	at := min(p.LastSeen, b.Clock)
+	if t.Due != 0 {
+		at = t.Due
 	}
-	p.Stage, p.StageSince = j.stage, j.since
-	if until != 0 {
-		b.Timers = append(b.Timers, schemas.Touch{Profile: p.Index, Due: until})
+	for {
+		stage, until := s.stage(p, at)
+		if j.since == 0 || j.stage != stage {
+			*j = journey{stage: stage, since: at}
+			s.unsaved.journeys[p.Index] = struct{}{}
+		}
+		if until == 0 || until > b.Clock {
+			p.Stage, p.StageSince = j.stage, j.since
+			if until != 0 {
+				b.Timers = append(b.Timers, schemas.Touch{Profile: p.Index, Due: until})
+			}
+			return
+		}
+		at = until // later than before: every stage ends after the time that it was looked at
 	}
 }
 

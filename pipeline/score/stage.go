@@ -54,8 +54,8 @@ func (c *Config) Validate() error {
 
 // Graph is what score needs to know of the identity graph.
 type Graph interface {
-	// Profile tells the id of a profile, and the id that it was merged into; the latter is zero while it lives.
-	Profile(profile uint32) (id, into schemas.ProfileID)
+	// Profile tells the id of a profile, and when it was merged into another; 0 while it lives.
+	Profile(profile uint32) (id schemas.ProfileID, merged schemas.Time)
 	// Leaves calls f for every leaf of a living profile, in no particular order.
 	Leaves(profile uint32, f func(leaf uint32))
 	// Count fills in how many identifiers a profile has.

@@ -21,7 +21,7 @@ var seed = flag.Uint64("seed", 0, "seed of randomised tests; 0 draws one")
 // one is a graph of a single profile with all leaves.
 type one struct{ leaves uint32 }
 
-func (o one) Profile(uint32) (id, into schemas.ProfileID) { return schemas.ProfileID{1}, into }
+func (o one) Profile(uint32) (schemas.ProfileID, schemas.Time) { return schemas.ProfileID{1}, 0 }
 func (o one) Leaves(_ uint32, f func(uint32)) {
 	for l := o.leaves; l > 0; l-- {
 		f(l)

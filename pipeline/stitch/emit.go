@@ -73,13 +73,9 @@ func (s *Stage) row(id uint32) schemas.IdentifierRow {
 	return row
 }
 
-// Profile tells the id of a profile, and the id that it was merged into; the latter is zero while it lives.
-func (s *Stage) Profile(p uint32) (id, into schemas.ProfileID) {
-	id = s.g.profiles[p].id
-	if s.g.profiles[p].into != 0 {
-		into = s.g.profiles[s.g.living(p)].id
-	}
-	return id, into
+// Profile tells the id of a profile, and the event time at which it was merged into another; 0 while it lives.
+func (s *Stage) Profile(p uint32) (id schemas.ProfileID, merged schemas.Time) {
+	return s.g.profiles[p].id, s.g.profiles[p].merged
 }
 
 // Profiles calls f for every living profile.
