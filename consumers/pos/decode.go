@@ -112,20 +112,36 @@ func (s *scratch) json(value []byte) {
 		s.out.Reject(schemas.ReasonMalformed, "not UTF-8")
 		return
 	}
-	if !field.Valid(value) {
-		s.out.Reject(schemas.ReasonMalformed, "neither JSON nor XML")
-		return
-	}
 	reader := field.NewReader(value, s.out)
 	switch reader.Kind() {
 	case field.KindObject:
-		s.object(value)
+		if firstKey(value) == "receipt_id" {
+			s.seamline(value) // which needs no look at the whole first
+			return
+		}
+		kind, ok := shapeOf(value)
+		if !ok {
+			s.out.Reject(schemas.ReasonMalformed, notJSON)
+			return
+		}
+		s.object(kind, value)
 	case field.KindArray:
+		if !field.Valid(value) {
+			s.out.Reject(schemas.ReasonMalformed, notJSON)
+			return
+		}
 		s.array(value)
 	default:
+		if !field.Valid(value) {
+			s.out.Reject(schemas.ReasonMalformed, notJSON)
+			return
+		}
 		s.out.Reject(schemas.ReasonUnknownFormat, "neither an object nor an array")
 	}
 }
+
+// notJSON is the detail of a reject.
+const notJSON = "neither JSON nor XML"
 
 // array reads the receipts of a well-formed array, each by itself.
 func (s *scratch) array(value []byte) {
@@ -139,16 +155,17 @@ func (s *scratch) array(value []byte) {
 			s.out.Reject(schemas.ReasonUnknownFormat, "the element is no object")
 			continue
 		}
-		s.object(raw)
+		kind, _ := shapeOf(raw)
+		s.object(kind, raw)
 	}
 	if n == 0 {
 		s.out.Drop(sourceSeamline, schemas.DropNoEvent)
 	}
 }
 
-// object reads one well-formed object of any known shape.
-func (s *scratch) object(raw []byte) {
-	switch shapeOf(raw) {
+// object reads one well-formed object of a shape.
+func (s *scratch) object(kind shape, raw []byte) {
+	switch kind {
 	case shapeReceipt:
 		s.seamline(raw)
 	case shapeSquareEvent:

@@ -9,31 +9,12 @@ import (
 
 // finish makes an event of the receipt, or a reject.
 func (s *scratch) finish() {
+	amount, reason, detail := s.receipt.check()
+	if reason != "" {
+		s.out.Reject(reason, detail)
+		return
+	}
 	p := &s.receipt
-	var amount schemas.Decimal
-	trade := p.kind != schemas.TypeCustom
-	if trade && p.id == "" {
-		s.out.Reject(schemas.ReasonMissingField, "the receipt has no id")
-		return
-	}
-	if trade {
-		var given bool
-		if amount, given = p.amount(); !given {
-			s.out.Reject(schemas.ReasonMissingField, "neither a total nor lines")
-			return
-		}
-	}
-	switch {
-	case p.bad != "":
-		s.out.Reject(schemas.ReasonMalformed, p.bad+" is no number, or out of range")
-		return
-	case !p.time.Set:
-		s.out.Reject(schemas.ReasonImpossibleTime, "no time given")
-		return
-	case p.time.Bad || p.time.Value == 0:
-		s.out.Reject(schemas.ReasonImpossibleTime, "the time is no time")
-		return
-	}
 	e := s.out.Event()
 	e.ID, e.Source, e.Channel, e.Type, e.Time = p.eventID, p.source, p.channel, p.kind, p.time.Value
 	if p.kind == schemas.TypeRefund && p.refundID != "" {
@@ -47,6 +28,28 @@ func (s *scratch) finish() {
 	s.order(e)
 	s.who(e)
 	s.describe(e)
+}
+
+// check finds the receipt's amount, and why it cannot be an event.
+func (p *receipt) check() (amount schemas.Decimal, reason schemas.Reason, detail string) {
+	if p.kind != schemas.TypeCustom {
+		if p.id == "" {
+			return 0, schemas.ReasonMissingField, "the receipt has no id"
+		}
+		var given bool
+		if amount, given = p.amount(); !given && p.bad == "" {
+			return 0, schemas.ReasonMissingField, "neither a total nor lines"
+		}
+	}
+	switch {
+	case p.bad != "":
+		return 0, schemas.ReasonMalformed, p.bad + " is no number, or out of range"
+	case !p.time.Set:
+		return 0, schemas.ReasonImpossibleTime, "no time given"
+	case p.time.Bad || p.time.Value == 0:
+		return 0, schemas.ReasonImpossibleTime, "the time is no time"
+	}
+	return amount, "", ""
 }
 
 // order names the order that the event is about: for refunds and voids the original. A refund that is said to be of nothing names

@@ -41,12 +41,16 @@ func (s *scratch) seamline(raw []byte) {
 		case "tenders":
 			p.seamlineTenders(&r)
 		case "coupons":
-			p.readCoupons(&r)
+			p.seamlineCoupons(&r)
 		default:
 			if !p.readTotals(&r) {
 				r.Skip()
 			}
 		}
+	}
+	if !r.Done() {
+		s.out.Reject(schemas.ReasonMalformed, notJSON)
+		return
 	}
 	if training {
 		s.out.Drop(sourceSeamline, schemas.DropTraining)
@@ -107,8 +111,8 @@ func (c *customer) readSeamline(r *field.Reader) {
 	}
 }
 
-// readCoupons reads an array of codes.
-func (p *receipt) readCoupons(r *field.Reader) {
+// seamlineCoupons reads an array of codes.
+func (p *receipt) seamlineCoupons(r *field.Reader) {
 	if !r.Array() {
 		return
 	}

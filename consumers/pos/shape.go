@@ -97,13 +97,27 @@ func marks(key string) mark {
 	return 0
 }
 
-// shapeOf tells what an object is. Each line asks for members that the lines below it lack, so their order matters.
-func shapeOf(raw []byte) shape {
+// firstKey gives the name of an object's first member.
+func firstKey(raw []byte) string {
+	r := field.NewReader(raw, nil)
+	if !r.Object() || !r.Next() {
+		return ""
+	}
+	return r.Key
+}
+
+// shapeOf tells what an object is, and whether raw is well-formed and nothing but that object.
+func shapeOf(raw []byte) (kind shape, ok bool) {
 	var m mark
 	r := field.NewReader(raw, nil)
 	for r.Object(); r.Next(); r.Skip() {
 		m |= marks(r.Key)
 	}
+	return m.shape(), r.Done()
+}
+
+// shape tells what has such members. Each line asks for members that the lines below it lack, so their order matters.
+func (m mark) shape() shape {
 	has := func(all mark) bool { return m&all == all }
 	switch {
 	case has(markReceiptID), has(markLines | markStoreID):
@@ -153,7 +167,7 @@ func (s *scratch) wrapped(raw []byte) {
 	if name == "payload" && !s.clean(inner) {
 		return
 	}
-	switch kind := shapeOf(inner); {
+	switch kind, _ := shapeOf(inner); {
 	case kind == shapeWrapped:
 		s.out.Reject(schemas.ReasonUnknownFormat, noShape)
 	case kind == shapeUnknown && name == "payment":
@@ -161,7 +175,7 @@ func (s *scratch) wrapped(raw []byte) {
 	case kind == shapeUnknown && name == "refund":
 		s.squareShort(inner, s.squareRefund)
 	default:
-		s.object(inner)
+		s.object(kind, inner)
 	}
 }
 

@@ -117,7 +117,7 @@ func (s *scratch) squareOrder(raw []byte) {
 		s.finish()
 	case "COMPLETED":
 		p.time = firstTime(o.closed, o.updated, o.created)
-		if len(p.lines) == 0 && !p.total.Set && isEmptyArray(o.returns) {
+		if len(p.lines) == 0 && !p.total.Set && p.bad == "" && isEmptyArray(o.returns) {
 			s.out.Drop(sourceSquare, schemas.DropNoEvent)
 			return
 		}
