@@ -92,6 +92,7 @@ func (d *demo) run(ctx context.Context) error {
 	d.settings.ClickHouse.Addr = a.ClickHouse
 	d.settings.StateDir = filepath.Join(a.DataDir, "state")
 	d.settings.Identity.Key = "seamline demo"
+	d.settings.Decode.BytesMax = 500_000 // small enough for the broker to take a larger one, which must be refused
 	if err := d.settings.validate(); err != nil {
 		return err
 	}
@@ -160,7 +161,7 @@ func (d *demo) traffic(ctx context.Context, log *slog.Logger) error {
 	now := time.Now().UTC()
 	past := shoppers.DefaultConfig()
 	past.Seed, past.Shoppers, past.Start, past.Duration = d.seed, d.shoppers, now.Add(-d.history), d.history
-	past.MalformedShare = 0.001
+	past.MalformedShare, past.OversizeBytes = 0.001, d.settings.Decode.BytesMax+1
 	t := &traffic{kafka: &d.settings.Kafka, publisher: publisher, generator: shoppers.New(past), stamp: true, until: now}
 	if _, err := t.send(ctx); err != nil {
 		return ignoreEnd(ctx, err)

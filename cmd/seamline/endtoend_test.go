@@ -22,8 +22,6 @@ import (
 	producer "github.com/seamline/seamline/sinks/kafka"
 )
 
-func TestMain(m *testing.M) { localtest.Main(m) }
-
 // stand is one Seamline with topics and a database of its own, on a real ClickHouse and the broker that the environment names.
 type stand struct {
 	t        *testing.T

@@ -15,8 +15,11 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/seamline/seamline/consumers/clickstream"
 	"github.com/seamline/seamline/consumers/decode"
+	"github.com/seamline/seamline/consumers/email"
 	consumer "github.com/seamline/seamline/consumers/kafka"
+	"github.com/seamline/seamline/consumers/pos"
 	"github.com/seamline/seamline/pipeline/audience"
 	"github.com/seamline/seamline/pipeline/dedup"
 	"github.com/seamline/seamline/pipeline/score"
@@ -26,13 +29,16 @@ import (
 
 // settings are all settings of a running Seamline. Each is a YAML key, a flag and an environment variable of one name.
 type settings struct {
-	Kafka      consumer.Config
-	ClickHouse clickhouse.Config
-	Decode     decode.Config
-	Dedup      dedup.Config
-	Identity   stitch.Config
-	Score      score.Config
-	Audiences  audience.Config
+	Kafka       consumer.Config
+	ClickHouse  clickhouse.Config
+	Decode      decode.Config
+	Clickstream clickstream.Config
+	Email       email.Config
+	POS         pos.Config
+	Dedup       dedup.Config
+	Identity    stitch.Config
+	Score       score.Config
+	Audiences   audience.Config
 
 	PipelineID      string
 	StateDir        string
@@ -52,7 +58,8 @@ func defaultSettings() settings {
 		}
 	}
 	return settings{
-		Kafka: consumer.DefaultConfig(), ClickHouse: clickhouse.DefaultConfig(), Decode: decode.DefaultConfig(),
+		Kafka: consumer.DefaultConfig(), ClickHouse: clickhouse.DefaultConfig(), Decode: decode.DefaultConfig(), Clickstream: clickstream.DefaultConfig(),
+		Email: email.DefaultConfig(), POS: pos.DefaultConfig(),
 		Dedup: dedup.DefaultConfig(), Identity: stitch.DefaultConfig(), Score: score.DefaultConfig(), Audiences: audience.DefaultConfig(),
 		PipelineID: "main", StateDir: filepath.Join(cache, "seamline"), CheckpointEvery: 5 * time.Second,
 		HTTPAddr: ":8080", LogLevel: "info", LogFormat: "text",
@@ -64,6 +71,9 @@ func (s *settings) flags(fs *flag.FlagSet) {
 	s.Kafka.Flags(fs)
 	s.ClickHouse.Flags(fs)
 	s.Decode.Flags(fs)
+	s.Clickstream.Flags(fs)
+	s.Email.Flags(fs)
+	s.POS.Flags(fs)
 	s.Dedup.Flags(fs)
 	s.Identity.Flags(fs)
 	s.Score.Flags(fs)
@@ -94,7 +104,8 @@ func (s *settings) validate() error {
 	case s.CheckpointEvery <= 0:
 		return errors.New("state.checkpoint.every must be longer than nothing")
 	}
-	return errors.Join(s.Kafka.Validate(), s.ClickHouse.Validate(), s.Decode.Validate(), s.Dedup.Validate(), s.Identity.Validate(),
+	return errors.Join(s.Kafka.Validate(), s.ClickHouse.Validate(), s.Decode.Validate(), s.Email.Validate(), s.POS.Validate(),
+		s.Dedup.Validate(), s.Identity.Validate(),
 		s.Score.Validate(), s.Audiences.Validate())
 }
 

@@ -57,7 +57,8 @@ func TestEndToEndTruth(t *testing.T) {
 	checkMoney(t, s, truth)
 	checkRejects(t, s, truth)
 	s.expect("SELECT count() = uniqExact(source, event_id) FROM events", "1")
-	s.expect("SELECT (SELECT sum(revenue) FROM profiles FINAL) = (SELECT sum(revenue) FROM events FINAL WHERE profile_id != toUUID('00000000-0000-0000-0000-000000000000'))", "1")
+	const nobody = "toUUID('00000000-0000-0000-0000-000000000000')"
+	s.expect("SELECT toString(sum(revenue)) FROM profiles FINAL WHERE NOT deleted", s.one("SELECT toString(sum(revenue)) FROM events FINAL WHERE profile_id != "+nobody))
 }
 
 // checkAccuracy compares the stitched identifiers with the persons behind them.
@@ -69,8 +70,16 @@ func checkAccuracy(t *testing.T, s *stand, truth *shoppers.Truth) {
 		profiles[key] = profile
 	}
 	a := truth.Judge(func(namespace, value string) (string, bool) {
-		profile, ok := profiles[namespace+" "+hash(stored(namespace, value))]
-		return profile, ok
+		names := []string{namespace}
+		if namespace == "pos_customer_id" {
+			names = []string{"square_customer_id", "shopify_customer_id", "lightspeed_customer_id"}
+		}
+		for _, name := range names {
+			if profile, ok := profiles[name+" "+hash(stored(namespace, value))]; ok {
+				return profile, true
+			}
+		}
+		return "", false
 	})
 	t.Logf("stitching: precision %.6f, recall %.6f (%+v)", a.Precision, a.Recall, a)
 	if a.Precision != 1 {

@@ -28,12 +28,12 @@ import (
 )
 
 // sources lists the feeds that are read, and who decodes them.
-func sources() map[schemas.Feed]schemas.Decoder {
-	calls := clickstream.New(clickstream.DefaultConfig())
+func sources(s *settings) map[schemas.Feed]schemas.Decoder {
+	calls := clickstream.New(s.Clickstream)
 	return map[schemas.Feed]schemas.Decoder{
 		schemas.FeedClickstream: calls,
-		schemas.FeedEmail:       email.New(email.DefaultConfig(), calls),
-		schemas.FeedPOS:         pos.New(pos.DefaultConfig()),
+		schemas.FeedEmail:       email.New(s.Email, calls),
+		schemas.FeedPOS:         pos.New(s.POS),
 	}
 }
 
@@ -68,7 +68,7 @@ func wireStages(s *settings, reg prometheus.Registerer, log *slog.Logger) (*line
 	}
 	l := &line{stitch: stitch.New(rules, key, reg), audience: audience.New(audiences, reg), timers: timers.New(reg)}
 	l.stages = []schemas.Stage{
-		decode.New(s.Decode, sources(), reg),
+		decode.New(s.Decode, sources(s), reg),
 		dedup.New(s.Dedup, reg),
 		l.stitch,
 		l.timers.Due(),

@@ -40,11 +40,14 @@ type Config struct {
 	TLSSkipVerify bool
 	TLSServerName string
 
-	SASL          string // "", plain, scram-sha-256, scram-sha-512, oauthbearer
-	User          string
-	Password      string
-	OAuthToken    string
-	OAuthFile     string
+	SASL       string // "", plain, scram-sha-256, scram-sha-512, oauthbearer
+	User       string
+	Password   string
+	OAuthToken string
+	OAuthFile  string
+
+	MessageBytesMax int // of what is produced
+
 	RecordsMax    int
 	BytesMax      int
 	Wait          time.Duration
@@ -58,7 +61,8 @@ func DefaultConfig() Config {
 		Clickstream: "clickstream", Email: "email", POS: "pos", Catalog: "catalog", Consent: "consent", Survey: "survey",
 		Activations: "seamline.activations", Audiences: "seamline.audiences", DeadLetters: "seamline.dead_letters",
 		Partitions: 6, Replication: 1,
-		RecordsMax: 100_000, BytesMax: 128 << 20, Wait: 500 * time.Millisecond, Tick: time.Second, RecheckTopics: time.Minute,
+		MessageBytesMax: 1_000_012,
+		RecordsMax:      100_000, BytesMax: 128 << 20, Wait: 500 * time.Millisecond, Tick: time.Second, RecheckTopics: time.Minute,
 	}
 }
 
@@ -88,6 +92,7 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.Password, "kafka.sasl.password", c.Password, "SASL password")
 	fs.StringVar(&c.OAuthToken, "kafka.sasl.token", c.OAuthToken, "OAUTHBEARER token")
 	fs.StringVar(&c.OAuthFile, "kafka.sasl.token-file", c.OAuthFile, "file that holds the OAUTHBEARER token; read again at each login, so that it may be renewed")
+	fs.IntVar(&c.MessageBytesMax, "kafka.message-bytes-max", c.MessageBytesMax, "largest record batch that is produced; at most the topics' max.message.bytes")
 	fs.IntVar(&c.RecordsMax, "batch.records", c.RecordsMax, "most records per batch")
 	fs.IntVar(&c.BytesMax, "batch.bytes", c.BytesMax, "bytes of record values after which a batch is closed")
 	fs.DurationVar(&c.Wait, "batch.wait", c.Wait, "longest time that a batch waits for more records after its first")
@@ -104,6 +109,8 @@ func (c *Config) Validate() error {
 		return errors.New("batch.records must be at least 1")
 	case c.BytesMax < 1<<20:
 		return errors.New("batch.bytes must be at least 1 MiB")
+	case c.MessageBytesMax < 10_000 || c.MessageBytesMax > 100<<20:
+		return errors.New("kafka.message-bytes-max must be between 10 kB and 100 MiB")
 	case c.Wait <= 0 || c.Tick <= 0:
 		return errors.New("batch.wait and batch.tick must be longer than nothing")
 	case c.Partitions < 1 || c.Replication < 1:
@@ -156,7 +163,7 @@ func (c *Config) Topic(feed schemas.Feed) string {
 
 // Options are the connection settings, for every client that talks to these brokers.
 func (c *Config) Options() ([]kgo.Opt, error) {
-	opts := []kgo.Opt{kgo.SeedBrokers(c.brokers()...), kgo.ClientID("seamline")}
+	opts := []kgo.Opt{kgo.SeedBrokers(c.brokers()...), kgo.ClientID("seamline"), kgo.ProducerBatchMaxBytes(int32(c.MessageBytesMax))}
 	if c.TLS {
 		config, err := c.tls()
 		if err != nil {

@@ -169,6 +169,7 @@ func (g *Gatherer) discover(ctx context.Context) error {
 		}
 		p := &part{topicPartition: tp, next: from, fetched: from}
 		g.parts, g.index[tp] = append(g.parts, p), p
+		g.metrics.lag(tp.topic, tp.partition, 0)
 		if add[o.Topic] == nil {
 			add[o.Topic] = map[int32]kgo.Offset{}
 		}

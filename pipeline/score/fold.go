@@ -98,7 +98,7 @@ func addEmail(to, from *schemas.EmailTotals) {
 	to.LastOpen, to.LastClick = max(to.LastOpen, from.LastOpen), max(to.LastClick, from.LastClick)
 }
 
-// foldOrders sums the orders that stand, in the currency of most of them.
+// foldOrders sums the orders that stand, in the currency of most of them. Amounts that name no currency count as in that one.
 func (s *Stage) foldOrders(p *schemas.Profile) {
 	f := &s.fold
 	main := s.mainCurrency()
@@ -118,7 +118,7 @@ func (s *Stage) foldOrders(p *schemas.Profile) {
 		}
 		p.FirstOrder, p.LastOrder = earlier(p.FirstOrder, o.time), max(p.LastOrder, o.time)
 		f.days = append(f.days, int32(o.time/schemas.Day))
-		if o.currency == main {
+		if o.currency == main || o.currency == 0 {
 			p.Revenue += o.amount
 			c.Revenue += o.amount
 		} else {
@@ -126,7 +126,7 @@ func (s *Stage) foldOrders(p *schemas.Profile) {
 		}
 	}
 	for _, i := range f.credits {
-		if c := &s.credits[i]; c.currency == main {
+		if c := &s.credits[i]; c.currency == main || c.currency == 0 {
 			p.Revenue -= c.amount
 			p.Channels[c.channel].Revenue -= c.amount
 		} else {
@@ -138,13 +138,14 @@ func (s *Stage) foldOrders(p *schemas.Profile) {
 	p.PurchaseDays = uint32(len(slices.Compact(f.days)))
 }
 
-// mainCurrency gives the currency of most orders that stand, else of the first refund; ties go to the first in the alphabet.
+// mainCurrency gives the currency of most orders that stand, else of the refunds; ties go to the first in the alphabet, and none comes
+// last.
 func (s *Stage) mainCurrency() currency {
 	var best currency
 	most := 0
 	for _, i := range s.fold.orders {
 		c, n := s.orders[i].currency, 0
-		if !s.orders[i].counted || s.orders[i].void || c == best {
+		if !s.orders[i].counted || s.orders[i].void || c == best || c == 0 {
 			continue
 		}
 		for _, j := range s.fold.orders {

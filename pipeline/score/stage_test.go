@@ -183,6 +183,9 @@ func TestCurrencies(t *testing.T) {
 	t.Parallel()
 	in := func(c string) func(e *schemas.Event) { return func(e *schemas.Event) { e.Currency = c } }
 	p := play(t, newStage(2), day0, with(sale("a", day0, 1, 100), in("EUR")), with(sale("b", day0, 2, 70), in("USD")), with(sale("c", day0, 1, 30), in("EUR")))
+	if q := play(t, newStage(1), day0, with(sale("a", day0, 1, 100), in("")), with(sale("b", day0, 1, 70), in("USD"))); q.Currency != "USD" || q.Revenue != 170 || q.OtherCurrency {
+		t.Errorf("an amount without a currency: got %s %s, other %v", q.Currency, q.Revenue, q.OtherCurrency)
+	}
 	if p.Currency != "EUR" || p.Revenue != 130 || !p.OtherCurrency || p.Orders != 3 {
 		t.Errorf("got %s %s, other %v, %d orders; want EUR 0.013, true, 3", p.Currency, p.Revenue, p.OtherCurrency, p.Orders)
 	}

@@ -34,9 +34,9 @@ type Publisher struct {
 func OpenPublisher(opts []kgo.Opt) (*Publisher, error) {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
-		kgo.ProducerBatchMaxBytes(recordBytesMax), kgo.BrokerMaxWriteBytes(recordBytesMax + 1<<20),
 		kgo.ProducerLinger(5 * time.Millisecond), kgo.MaxBufferedRecords(50_000),
-		kgo.UnknownTopicRetries(3), // no delivery timeout: it counts from the record's own time, which may be years ago
+		kgo.AllowAutoTopicCreation(), // where the brokers allow it
+		kgo.UnknownTopicRetries(3),   // no delivery timeout: it counts from the record's own time, which may be years ago
 	}, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Kafka: %w", err)

@@ -25,9 +25,6 @@ type Config struct {
 	Source      string // ce_source of what is written, such as seamline/main
 }
 
-// recordBytesMax lets dead letters be as large as what they were read from.
-const recordBytesMax = 64 << 20
-
 // idSpace is the UUID namespace of the ids of what is written. It is part of the contract with consumers: a replay gives the same ids.
 var idSpace = uuid.MustParse("5ea3114e-0b1e-5d6a-9a53-4c6f6e6c696e")
 
@@ -43,7 +40,6 @@ type Sink struct {
 func Open(cfg Config, opts []kgo.Opt, reg prometheus.Registerer) (*Sink, error) {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerBatchMaxBytes(recordBytesMax), kgo.BrokerMaxWriteBytes(recordBytesMax + 1<<20),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 	}, opts...)...)
