@@ -1,0 +1,153 @@
+package kafka
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// secured starts a broker with options of its own.
+func secured(t *testing.T, opts ...kfake.Opt) string {
+	t.Helper()
+	cluster, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.SeedTopics(2, "pos", "seamline.audiences", "seamline.dead_letters"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	return cluster.ListenAddrs()[0]
+}
+
+// reach tells whether the topics can be seen with the settings, and why not.
+func reach(t *testing.T, cfg Config) error {
+	t.Helper()
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	var reported error
+	err := EnsureTopics(ctx, cfg, []schemas.Feed{schemas.FeedPOS}, func(err error) {
+		if err != nil && ctx.Err() == nil {
+			reported = err
+			cancel() // the first failure is enough
+		}
+	}, quiet)
+	if err != nil && reported != nil {
+		return reported
+	}
+	return err
+}
+
+func TestSASL(t *testing.T) {
+	t.Parallel()
+	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
+		t.Run(mechanism, func(t *testing.T) {
+			t.Parallel()
+			cfg := DefaultConfig()
+			cfg.Brokers = secured(t, kfake.EnableSASL(), kfake.Superuser(mechanism, "reader", "right"))
+			cfg.SASL, cfg.User, cfg.Password = strings.ToLower(mechanism), "reader", "right"
+			if err := reach(t, cfg); err != nil {
+				t.Errorf("with the right password: %v", err)
+			}
+			cfg.Password = "wrong"
+			if err := reach(t, cfg); err == nil || strings.Contains(err.Error(), "wrong") {
+				t.Errorf("with a wrong password: got error %v, want one that does not show it", err)
+			}
+			cfg.SASL = ""
+			if err := reach(t, cfg); err == nil {
+				t.Error("without SASL: the broker let us in")
+			}
+		})
+	}
+}
+
+func TestOAuthTokenFileIsReadAgain(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "token")
+	c := DefaultConfig()
+	c.OAuthFile = file
+	for _, token := range []string{"first", "renewed"} {
+		if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if auth, err := c.oauth(); err != nil || auth.Token != token {
+			t.Errorf("got token %q, error %v; want %q", auth.Token, err, token)
+		}
+	}
+	c.OAuthFile = file + ".missing"
+	if _, err := c.oauth(); err == nil || !strings.Contains(err.Error(), "kafka.sasl.token-file") {
+		t.Errorf("a missing file: got error %v", err)
+	}
+}
+
+// certificate makes an authority-signed pair for 127.0.0.1 and writes the authority, certificate and key as PEM files.
+func certificate(t *testing.T) (pair tls.Certificate, ca, cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name, kind string, der []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, write("ca.pem", "CERTIFICATE", der),
+		write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", keyDER)
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	pair, ca, cert, key := certificate(t)
+	authority := x509.NewCertPool()
+	text, err := os.ReadFile(ca)
+	if err != nil || !authority.AppendCertsFromPEM(text) {
+		t.Fatal(err)
+	}
+	addr := secured(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: authority}))
+	f := func(name string, works bool, change func(c *Config)) {
+		t.Helper()
+		c := DefaultConfig()
+		c.Brokers, c.TLS, c.TLSCA, c.TLSCert, c.TLSKey = addr, true, ca, cert, key
+		change(&c)
+		if err := reach(t, c); (err == nil) != works {
+			t.Errorf("%s: got error %v, want success %v", name, err, works)
+		}
+	}
+	f("mutual TLS", true, func(*Config) {})
+	f("without a client certificate", false, func(c *Config) { c.TLSCert, c.TLSKey = "", "" })
+	f("without the authority", false, func(c *Config) { c.TLSCA = "" })
+	f("any certificate", true, func(c *Config) { c.TLSCA, c.TLSSkipVerify = "", true })
+	f("another name", false, func(c *Config) { c.TLSServerName = "kafka.example.com" })
+	f("no TLS", false, func(c *Config) { c.TLS = false })
+	f("an authority that is no certificate", false, func(c *Config) { c.TLSCA = key })
+}
