@@ -1,6 +1,8 @@
 package email
 
 import (
+	"bytes"
+
 	"github.com/seamline/seamline/consumers/field"
 )
 
@@ -32,7 +34,18 @@ func (s *scratch) custom(key string, raw []byte) {
 	case "campaignname", "campaign":
 		f.campaign.Name = s.first(raw)
 	default:
+		s.addCustom(key, raw)
+	}
+}
+
+// addCustom adds a property of the sender's making. A text that quotes an address keeps the rest of itself.
+func (s *scratch) addCustom(key string, raw []byte) {
+	if raw[0] != '"' || bytes.IndexByte(raw, '@') < 0 || field.ContactOfPerson(key) {
 		s.properties.AddTrait(key, raw)
+		return
+	}
+	if text := s.readText(raw); !field.EmailLike(addressOf(text)) {
+		s.addScrubbed(key, text)
 	}
 }
 

@@ -131,11 +131,14 @@ func (s *scratch) sendGridMember(key string, raw []byte) {
 }
 
 func (s *scratch) sendGridLink(raw []byte) {
-	if s.report.kind == schemas.TypeMessageClick {
+	switch s.report.kind {
+	case schemas.TypeMessageClick:
 		s.report.url = s.readText(raw)
-		return
+	case schemas.TypeMessageUnsubscribe, schemas.TypeConsentUpdate:
+		// The page on which the recipient chose; it carries a key to their preferences.
+	default:
+		s.custom("url", raw)
 	}
-	s.custom("url", raw)
 }
 
 // sendGridOffset reads which of several equal links was clicked.

@@ -1,0 +1,6 @@
+//go:build !race
+
+package email
+
+// raceDetector is off.
+const raceDetector = false
