@@ -8,12 +8,11 @@ import (
 
 // folder is the memory that folding a profile reuses.
 type folder struct {
-	orders  []uint32
-	credits []uint32
-	ops     []cartOp
-	days    []int32
-	carts   []cartLine
-	leaves  []uint32
+	orders []uint32
+	ops    []cartOp
+	days   []int32
+	carts  []cartLine
+	leaves []uint32
 }
 
 type cartLine struct {
@@ -31,7 +30,7 @@ func (s *Stage) profile(p *schemas.Profile, t schemas.Touch, b *schemas.Batch) {
 		return
 	}
 	f := &s.fold
-	f.orders, f.credits, f.ops, f.leaves = f.orders[:0], f.credits[:0], f.ops[:0], f.leaves[:0]
+	f.orders, f.ops, f.leaves = f.orders[:0], f.ops[:0], f.leaves[:0]
 	s.graph.Leaves(t.Profile, func(i uint32) {
 		f.leaves = append(f.leaves, i)
 		if int(i) < len(s.leaves) {
@@ -71,9 +70,6 @@ func (s *Stage) addLeaf(p *schemas.Profile, i uint32) {
 	for o := l.orders; o != 0; o = s.orders[o].next {
 		f.orders = append(f.orders, o)
 	}
-	for c := l.credit; c != 0; c = s.credits[c].next {
-		f.credits = append(f.credits, c)
-	}
 	f.ops = append(f.ops, s.carts[i]...)
 }
 
@@ -98,18 +94,24 @@ func addEmail(to, from *schemas.EmailTotals) {
 	to.LastOpen, to.LastClick = max(to.LastOpen, from.LastOpen), max(to.LastClick, from.LastClick)
 }
 
-// foldOrders sums the orders that stand, in the currency of most of them. Amounts that name no currency count as in that one.
+// foldOrders sums the orders, in the currency of most of them. Amounts that name no currency count as in that one.
 func (s *Stage) foldOrders(p *schemas.Profile) {
 	f := &s.fold
 	main := s.mainCurrency()
 	f.days = f.days[:0]
 	for _, i := range f.orders {
 		o := &s.orders[i]
-		if !o.counted || o.void {
+		c := &p.Channels[o.channel]
+		if o.currency == main || o.currency == 0 {
+			p.Revenue += o.net()
+			c.Revenue += o.net()
+		} else {
+			p.OtherCurrency = true
+		}
+		if !o.stands() {
 			continue
 		}
 		p.Orders++
-		c := &p.Channels[o.channel]
 		c.Orders++
 		if o.channel == schemas.ChannelStore {
 			p.StoreOrders++
@@ -118,38 +120,28 @@ func (s *Stage) foldOrders(p *schemas.Profile) {
 		}
 		p.FirstOrder, p.LastOrder = earlier(p.FirstOrder, o.time), max(p.LastOrder, o.time)
 		f.days = append(f.days, int32(o.time/schemas.Day))
-		if o.currency == main || o.currency == 0 {
-			p.Revenue += o.amount
-			c.Revenue += o.amount
-		} else {
-			p.OtherCurrency = true
-		}
-	}
-	for _, i := range f.credits {
-		if c := &s.credits[i]; c.currency == main || c.currency == 0 {
-			p.Revenue -= c.amount
-			p.Channels[c.channel].Revenue -= c.amount
-		} else {
-			p.OtherCurrency = true
-		}
 	}
 	p.Currency = main.String()
 	slices.Sort(f.days)
 	p.PurchaseDays = uint32(len(slices.Compact(f.days)))
 }
 
-// mainCurrency gives the currency of most orders that stand, else of the refunds; ties go to the first in the alphabet, and none comes
+// mainCurrency gives the currency of most orders that stand, else of any order; ties go to the first in the alphabet, and none comes
 // last.
 func (s *Stage) mainCurrency() currency {
-	var best currency
+	var best, other currency
 	most := 0
 	for _, i := range s.fold.orders {
-		c, n := s.orders[i].currency, 0
-		if !s.orders[i].counted || s.orders[i].void || c == best || c == 0 {
+		c := s.orders[i].currency
+		if other == 0 || c != 0 && c < other {
+			other = c
+		}
+		if c == best || c == 0 || !s.orders[i].stands() {
 			continue
 		}
+		n := 0
 		for _, j := range s.fold.orders {
-			if o := &s.orders[j]; o.currency == c && o.counted && !o.void {
+			if o := &s.orders[j]; o.currency == c && o.stands() {
 				n++
 			}
 		}
@@ -158,11 +150,7 @@ func (s *Stage) mainCurrency() currency {
 		}
 	}
 	if most == 0 {
-		for _, i := range s.fold.credits {
-			if c := s.credits[i].currency; best == 0 || c < best {
-				best = c
-			}
-		}
+		return other
 	}
 	return best
 }

@@ -11,13 +11,13 @@ import (
 
 // unsaved names what changed since the last Save.
 type unsaved struct {
-	leaves, orders, credits, carts, journeys map[uint32]struct{}
-	sessions                                 map[uint64]struct{}
-	skus                                     int // already saved
+	leaves, orders, carts, journeys map[uint32]struct{}
+	sessions                        map[uint64]struct{}
+	skus                            int // already saved
 }
 
 func newUnsaved() unsaved {
-	return unsaved{leaves: map[uint32]struct{}{}, orders: map[uint32]struct{}{}, credits: map[uint32]struct{}{},
+	return unsaved{leaves: map[uint32]struct{}{}, orders: map[uint32]struct{}{},
 		carts: map[uint32]struct{}{}, journeys: map[uint32]struct{}{}, sessions: map[uint64]struct{}{}, skus: 1}
 }
 
@@ -26,10 +26,9 @@ const (
 	keySKU     = 'a'
 	keyLeaf    = 'b'
 	keyOrder   = 'c'
-	keyCredit  = 'd'
-	keyCart    = 'e'
-	keySession = 'f'
-	keyJourney = 'g'
+	keyCart    = 'd'
+	keySession = 'e'
+	keyJourney = 'f'
 )
 
 var errEntry = errors.New("an entry of the score state is damaged")
@@ -53,9 +52,6 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 	}
 	for i := range u.orders {
 		put(key32(keyOrder, i), appendOrder(nil, &s.orders[i]))
-	}
-	for i := range u.credits {
-		put(key32(keyCredit, i), appendCredit(nil, &s.credits[i]))
 	}
 	for i := range u.carts {
 		put(key32(keyCart, i), appendOps(nil, s.carts[i]))
@@ -141,15 +137,14 @@ func appendOrder(b []byte, o *order) []byte {
 	b = binary.LittleEndian.AppendUint64(b, o.key)
 	b = binary.AppendUvarint(b, uint64(o.leaf))
 	b = binary.AppendUvarint(b, uint64(o.currency))
-	for _, n := range []int64{int64(o.time), o.version, int64(o.amount)} {
+	for _, n := range []int64{int64(o.time), o.version, int64(o.amount), int64(o.refunded)} {
 		b = binary.AppendVarint(b, n)
 	}
 	flags := byte(0)
-	if o.void {
-		flags |= 1
-	}
-	if o.counted {
-		flags |= 2
+	for bit, set := range []bool{o.sold, o.void, o.returned} {
+		if set {
+			flags |= 1 << bit
+		}
 	}
 	return append(b, byte(o.channel), flags)
 }
@@ -160,20 +155,14 @@ func decodeOrder(v []byte) (order, error) {
 	}
 	r := reader{b: v[8:]}
 	o := order{key: binary.LittleEndian.Uint64(v), leaf: uint32(r.uvarint()), currency: currency(r.uvarint()),
-		time: schemas.Time(r.varint()), version: r.varint(), amount: schemas.Decimal(r.varint())}
+		time: schemas.Time(r.varint()), version: r.varint(), amount: schemas.Decimal(r.varint()), refunded: schemas.Decimal(r.varint())}
 	o.channel = schemas.Channel(r.byte())
 	flags := r.byte()
-	o.void, o.counted = flags&1 != 0, flags&2 != 0
+	o.sold, o.void, o.returned = flags&1 != 0, flags&2 != 0, flags&4 != 0
 	if int(o.channel) >= schemas.ChannelCount {
 		return o, errEntry
 	}
 	return o, r.end()
-}
-
-func appendCredit(b []byte, c *credit) []byte {
-	b = binary.AppendUvarint(b, uint64(c.leaf))
-	b = binary.AppendUvarint(b, uint64(c.currency))
-	return append(binary.AppendVarint(b, int64(c.amount)), byte(c.channel))
 }
 
 func appendOps(b []byte, ops []cartOp) []byte {
@@ -209,20 +198,12 @@ func (s *Stage) encodeProfile(b []byte, leaves []uint32) []byte {
 		for o := l.orders; o != 0; o = s.orders[o].next {
 			b = appendOrder(b, &s.orders[o])
 		}
-		n = 0
-		for c := l.credit; c != 0; c = s.credits[c].next {
-			n++
-		}
-		b = binary.AppendUvarint(b, uint64(n))
-		for c := l.credit; c != 0; c = s.credits[c].next {
-			b = appendCredit(b, &s.credits[c])
-		}
 		b = appendOps(b, s.carts[i])
 	}
 	return b
 }
 
-// Load reads all state. The lists of orders and refunds are rebuilt in the order of their indexes.
+// Load reads all state. The lists of orders are rebuilt in the order of their indexes.
 func (s *Stage) Load(r schemas.StateReader) error {
 	err := r.Each(func(key, v []byte) error {
 		if key[0] == keySession {
@@ -238,8 +219,6 @@ func (s *Stage) Load(r schemas.StateReader) error {
 			return decodeLeaf(v, s.leaf(i))
 		case keyOrder:
 			return s.loadOrder(i, v)
-		case keyCredit:
-			return s.loadCredit(i, v)
 		case keyCart:
 			return s.loadCart(i, v)
 		case keyJourney:
@@ -271,18 +250,6 @@ func (s *Stage) loadOrder(i uint32, v []byte) error {
 		s.orderIdx[o.key] = i
 	}
 	s.own(i, leaf)
-	return nil
-}
-
-func (s *Stage) loadCredit(i uint32, v []byte) error {
-	r := reader{b: v}
-	c := credit{leaf: uint32(r.uvarint()), currency: currency(r.uvarint()), amount: schemas.Decimal(r.varint()), channel: schemas.Channel(r.byte())}
-	if err := r.end(); err != nil || int(i) != len(s.credits) || int(c.channel) >= schemas.ChannelCount {
-		return errors.Join(errEntry, err)
-	}
-	l := s.leaf(c.leaf)
-	c.next, l.credit = l.credit, i
-	s.credits = append(s.credits, c)
 	return nil
 }
 

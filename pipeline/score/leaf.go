@@ -15,7 +15,6 @@ type leaf struct {
 	email        schemas.EmailTotals
 	refunds      int64
 	orders       uint32 // head of the list of orders, through order.next
-	credit       uint32 // head of the list of refund sums, through credit.next
 }
 
 // seen is presence on one channel.
@@ -25,7 +24,7 @@ type seen struct {
 	last   schemas.Time
 }
 
-// order is the latest state of one order or receipt.
+// order is the latest state of one order or receipt. Its parts come in any order: a refund or void may be seen before its sale.
 type order struct {
 	key      uint64
 	leaf     uint32 // 0 for an anonymous sale
@@ -33,20 +32,27 @@ type order struct {
 	time     schemas.Time
 	version  int64
 	amount   schemas.Decimal
+	refunded schemas.Decimal
 	currency currency
 	channel  schemas.Channel
-	void     bool // taken back as a whole, or cancelled before it was seen
-	counted  bool // a sale was seen, and not only its void
+	sold     bool // a sale was seen
+	void     bool // taken back as if it had never been
+	returned bool // refunded as a whole, by a refund that named no amount
 }
 
-// credit is the sum of refunds of one leaf in one currency on one channel.
-type credit struct {
-	leaf     uint32
-	next     uint32
-	currency currency
-	channel  schemas.Channel
-	amount   schemas.Decimal
+// net is what the order contributes to revenue as far as it is known.
+func (o *order) net() schemas.Decimal {
+	switch {
+	case o.void || o.returned:
+		return 0
+	case !o.sold:
+		return -o.refunded
+	}
+	return o.amount - o.refunded
 }
+
+// stands tells whether the order counts as one.
+func (o *order) stands() bool { return o.sold && !o.void }
 
 // currency is an ISO 4217 code packed into an integer, so that state has no strings; 0 for none.
 type currency uint32

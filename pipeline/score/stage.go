@@ -68,7 +68,6 @@ type Stage struct {
 	graph    Graph
 	leaves   []leaf
 	orders   []order
-	credits  []credit
 	orderIdx map[uint64]uint32
 	sessions map[uint64]session
 	carts    map[uint32][]cartOp // by leaf
@@ -83,7 +82,7 @@ type Stage struct {
 
 // New makes an empty stage over a graph.
 func New(cfg Config, graph Graph, reg prometheus.Registerer) *Stage {
-	return &Stage{cfg: cfg, graph: graph, orders: make([]order, 1), credits: make([]credit, 1), orderIdx: map[uint64]uint32{},
+	return &Stage{cfg: cfg, graph: graph, orders: make([]order, 1), orderIdx: map[uint64]uint32{},
 		sessions: map[uint64]session{}, carts: map[uint32][]cartOp{}, skus: make([]string, 1), skuIndex: map[string]uint32{},
 		unsaved: newUnsaved(), metrics: newMetrics(reg)}
 }
