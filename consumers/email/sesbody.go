@@ -104,11 +104,14 @@ func (s *scratch) sesProperties(g *ses, one *recipient) {
 	s.sesTags(g)
 }
 
+// tagsMax bounds the tags of a message that are read, since they are read for each recipient; no message has nearly as many.
+const tagsMax = 128
+
 // sesTags reads the message's tags, each an array of texts. Of the tags that SES adds itself, only the configuration set is kept: the
 // others name servers, senders and addresses.
 func (s *scratch) sesTags(g *ses) {
 	r, ok := s.open(g.tags)
-	for ok && r.Next() {
+	for n := 0; ok && n < tagsMax && r.Next(); n++ {
 		key := r.Key
 		raw := r.Raw()
 		switch {
