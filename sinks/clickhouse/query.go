@@ -2,7 +2,9 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"reflect"
 )
 
@@ -20,6 +22,9 @@ func Query(ctx context.Context, cfg Config, sql string, args ...any) (columns []
 	}
 	defer conn.Close()
 	found, err := conn.Query(ctx, sql, args...)
+	if errors.Is(err, io.EOF) {
+		return nil, nil, nil // a statement that has no result, such as DROP
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("query ClickHouse: %w", err)
 	}
