@@ -20,7 +20,7 @@ func compact(t testing.TB, name string) []byte {
 
 // warm gives a decoder and an output that have grown to their size, and how many events the payload holds.
 func warm(value []byte) (*Decoder, *schemas.Record, *schemas.Decoded, int) {
-	decoder, out := New(DefaultConfig(), calls{}), new(schemas.Decoded)
+	decoder, out := New(DefaultConfig(), calls()), new(schemas.Decoded)
 	record := &schemas.Record{Time: recordTime, Value: value}
 	for range 3 {
 		out.Reset()

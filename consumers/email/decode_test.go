@@ -24,7 +24,7 @@ func decode(t testing.TB, config Config, value []byte) *schemas.Decoded {
 	record := &schemas.Record{Topic: "email", Feed: schemas.FeedEmail, Time: recordTime, Value: value}
 	out := new(schemas.Decoded)
 	out.Begin(record)
-	New(config, calls{}).Decode(record, value, out)
+	New(config, calls()).Decode(record, value, out)
 	checkPromise(t, out)
 	return out
 }
@@ -196,7 +196,7 @@ func TestGoldenEventsAreDistinct(t *testing.T) {
 
 func TestDecoderIsSharedByGoroutines(t *testing.T) {
 	t.Parallel()
-	decoder := New(DefaultConfig(), calls{})
+	decoder := New(DefaultConfig(), calls())
 	value := read(t, "testdata/mixed_array.json")
 	want := render(t, decode(t, DefaultConfig(), value))
 	var group sync.WaitGroup

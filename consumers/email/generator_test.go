@@ -42,7 +42,7 @@ func simulate(t *testing.T) (*tally, *shoppers.Truth) {
 	cfg.SessionsPerDay, cfg.MailsPerDay, cfg.MalformedShare, cfg.EventTruth = 0.6, 4, 0.01, true
 	t.Logf("seed %d", cfg.Seed)
 	generator := shoppers.New(cfg)
-	decoder, out := New(DefaultConfig(), calls{}), new(schemas.Decoded)
+	decoder, out := New(DefaultConfig(), calls()), new(schemas.Decoded)
 	sum := &tally{events: map[string]int{}, rejects: map[string]int{}, seen: map[[2]string]bool{}, people: map[string]int{}}
 	type judged struct {
 		id, address string

@@ -31,6 +31,12 @@ type meaning struct {
 }
 
 // report is one provider's report as it was read. All but source, channel and kind may be empty.
+//
+// Properties have one name whatever the provider calls them: reason (the provider's word for why a message failed), sub_reason, detail and
+// response (texts by the provider and by the receiving server, without the addresses that they quote), status (the code that goes with
+// them), attempt, user_agent, client, os, device, bot, link_index and link_part, list_id, origin, subscribed, template, tags (where the
+// first of them is not the campaign's name already), is_unique. What the sender attached keeps its own names. Subjects, message bodies
+// and IP addresses are left out.
 type report struct {
 	meaning
 	source  string

@@ -87,7 +87,7 @@ func TestShapes(t *testing.T) {
 	f(`{"id":"g","event":"opened","timestamp":1772359200.5,"recipient":"customer-1@example.com","log-level":"info"}`, "mailgun g")
 	f(`{"type":"track","event":"Email Opened","messageId":"c","userId":"u","timestamp":"2026-03-01T10:00:00Z"}`, "segment c")
 	f(`{"event":"Email Opened","messageId":"c","userId":"u","timestamp":"2026-03-01T10:00:00Z"}`, "segment c")
-	f(`{"type":"TRACK","event":"Email Flung","messageId":"c"}`, "unknown_event")
+	f(`{"type":"TRACK","event":"Email Opened","messageId":"c"}`, "missing_identifier")
 	f(`{"notificationType":"Delivery"}`, "missing_field")
 	f(`{"eventType":"purchase","user":"x"}`, "unknown_event")
 	f(`{"Type":"Notification","Message":"{\"notificationType\":\"Received\"}"}`, "ses no_event")
