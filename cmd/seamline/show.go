@@ -66,7 +66,7 @@ func table(columns []string, rows [][]any) string {
 	for _, row := range rows {
 		line := make([]string, len(row))
 		for i, v := range row {
-			line[i] = cell(v)
+			line[i] = shorten(cell(v))
 		}
 		cells = append(cells, line)
 	}
@@ -95,6 +95,15 @@ func table(columns []string, rows [][]any) string {
 	return out.String()
 }
 
+// shorten cuts a cell that is too wide for a terminal.
+func shorten(text string) string {
+	if runes := []rune(text); len(runes) > cellRunesMax {
+		return string(runes[:cellRunesMax-1]) + "…"
+	}
+	return text
+}
+
+// cell gives a value as text.
 func cell(v any) string {
 	text := ""
 	switch v := v.(type) {
@@ -110,9 +119,6 @@ func cell(v any) string {
 			return cell(r.Elem().Interface())
 		}
 		text = strings.Trim(fmt.Sprint(v), "[]")
-	}
-	if runes := []rune(text); len(runes) > cellRunesMax {
-		return string(runes[:cellRunesMax-1]) + "…"
 	}
 	return text
 }
