@@ -1,6 +1,9 @@
 package schemas
 
-import "unsafe"
+import (
+	"slices"
+	"unsafe"
+)
 
 // Decoder reads the records of one feed. It is stateless and may be called from several goroutines, each with its own Decoded.
 type Decoder interface {
@@ -34,6 +37,12 @@ type DroppedElement struct {
 func (d *Decoded) Reset() {
 	d.Events, d.Rejects, d.Dropped = d.Events[:0], d.Rejects[:0], d.Dropped[:0]
 	d.Element, d.record, d.text = 0, nil, d.text[:0]
+}
+
+// Grow makes room for a number of events and bytes of text after Reset, so that nothing is copied while decoding.
+func (d *Decoded) Grow(events, textBytes int) {
+	d.Events = slices.Grow(d.Events, events)
+	d.text = slices.Grow(d.text, textBytes)
 }
 
 // Begin starts a record: rejects and events that follow belong to it.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,6 +28,7 @@ import (
 type benchRun struct {
 	shoppers int
 	days     int
+	profile  string
 	settings settings
 	stack    *exec.Cmd // `seamline local`, so that the broker's and ClickHouse's CPU are counted apart from ours
 }
@@ -39,6 +41,7 @@ func runBench(ctx context.Context, args []string) error {
 	var b benchRun
 	fs.IntVar(&b.shoppers, "shoppers", 5000, "simulated shoppers")
 	fs.IntVar(&b.days, "days", 7, "days of their traffic")
+	fs.StringVar(&b.profile, "cpuprofile", "", "file for a CPU profile of the pipeline")
 	if err := parseFlags(fs, args); err != nil {
 		return err
 	}
@@ -112,6 +115,17 @@ func (b *benchRun) measure(ctx context.Context) error {
 	before, err := b.usage()
 	if err != nil {
 		return err
+	}
+	if b.profile != "" {
+		file, err := os.Create(b.profile)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	registry, start := newRegistry(), time.Now()
 	if err := runPipeline(ctx, &b.settings, runOptions{untilCaughtUp: true, registry: registry, log: log}); err != nil {

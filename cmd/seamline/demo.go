@@ -21,7 +21,6 @@ import (
 
 // demo is one run of `seamline demo`.
 type demo struct {
-	dataDir  string
 	shoppers int
 	history  time.Duration
 	rate     float64

@@ -80,6 +80,7 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 		from, to := w*len(b.Records)/workers, (w+1)*len(b.Records)/workers
 		out := b.Arenas[w]
 		out.Reset()
+		out.Grow(room(b.Records[from:to]))
 		group.Go(func() {
 			for i := from; i < to; i++ {
 				s.decode(&b.Records[i], b.Now, out)
@@ -105,6 +106,15 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 		s.metrics.drop(d.Source, d.Drop)
 	}
 	return nil
+}
+
+// room guesses how many events and how much built text the records hold: one event each and a few for batches, and a third of the
+// bytes.
+func room(records []schemas.Record) (events, textBytes int) {
+	for i := range records {
+		textBytes += len(records[i].Value) / 3
+	}
+	return len(records) + len(records)/2, textBytes
 }
 
 // decode reads one record.

@@ -41,7 +41,7 @@ type ApacheKafka struct {
 func StartApacheKafka(ctx context.Context, dataDir string, progress io.Writer) (*ApacheKafka, error) {
 	java, err := exec.LookPath("java")
 	if err != nil {
-		return nil, errors.New("Apache Kafka needs a JRE, version 17 or later, and there is no java on the PATH: install one, such as Debian's openjdk-17-jre-headless")
+		return nil, errors.New("a JRE of version 17 or later is needed for Apache Kafka, and there is no java on the PATH: install one, such as Debian's openjdk-17-jre-headless")
 	}
 	libs, err := ensureApacheJars(ctx, newProgress(progress))
 	if err != nil {
@@ -89,7 +89,7 @@ func ensureApacheJars(ctx context.Context, progress *progress) (string, error) {
 	}
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
-		return "", errors.New("Apache Kafka's jars are fetched from Maven Central with Maven, and there is no mvn on the PATH: install Maven, such as Debian's maven")
+		return "", errors.New("the jars of Apache Kafka are fetched from Maven Central with Maven, and there is no mvn on the PATH: install Maven, such as Debian's maven")
 	}
 	work, err := os.MkdirTemp(filepath.Dir(dir), "fetch-")
 	if err != nil {
@@ -150,9 +150,9 @@ func (k *ApacheKafka) start(ctx context.Context) error {
 		}
 		select {
 		case <-k.done:
-			return fmt.Errorf("Apache Kafka ended at its start; see %s", k.log)
+			return fmt.Errorf("the Apache Kafka broker ended at its start; see %s", k.log)
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("Apache Kafka did not answer at %s; see %s", k.addr, k.log), k.Close())
+			return errors.Join(fmt.Errorf("the Apache Kafka broker did not answer at %s; see %s", k.addr, k.log), k.Close())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -246,7 +246,6 @@ func (g *Generator) reportMail(e *mailEvent, r *rng) {
 	id := name[:0]
 	switch e.provider {
 	case providerSendGrid:
-		w = &g.sendGrid.w
 		id = g.writeSendGrid(e, id)
 	case providerMailgun:
 		id = writeMailgun(w, e, id)
