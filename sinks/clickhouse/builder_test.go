@@ -25,6 +25,14 @@ func (r *builder) time() schemas.Time {
 	return start + schemas.Time(r.Int64N(int64(r.months)*31*int64(schemas.Day)))
 }
 
+// long is a length that is mostly short, and now and then needs three bytes to say.
+func (r *builder) long() int {
+	if r.IntN(50) == 0 {
+		return 20_000
+	}
+	return 200
+}
+
 // text gives a string with everything that a string may hold.
 func (r *builder) text(max int) string {
 	alphabet := []rune("abcdefghijklmnopqrstuvwxyzäß漢'\"\\\x00\n\t%{}` /🛒")
@@ -72,7 +80,7 @@ func (r *builder) batch(number uint64) *schemas.Batch {
 	}
 	for i := range r.events / 10 {
 		b.Rejects = append(b.Rejects, schemas.Reject{Record: r.record(int64(number)<<32 + int64(i)), Element: r.IntN(1000),
-			Reason: schemas.Reasons()[r.IntN(8)], Detail: r.text(30), Value: r.bytes(40_000)})
+			Reason: schemas.Reasons()[r.IntN(8)], Detail: r.text(30), Value: r.bytes(2 * r.long())})
 		b.Dropped = append(b.Dropped, schemas.DroppedElement{Source: "square", Drop: schemas.Drops()[r.IntN(4)]})
 	}
 	for range r.events / 5 {
@@ -93,7 +101,7 @@ func (r *builder) event(batch uint64, i int) *schemas.Event {
 		ID: fmt.Sprintf("%d-%d-%s", batch, i, r.text(10)), Source: r.word(), Channel: schemas.Channel(1 + r.IntN(schemas.ChannelCount-1)),
 		Type: schemas.Type(1 + r.IntN(schemas.TypeCount-1)), Time: r.time(), Received: r.time(),
 		OrderID: r.text(10), OrderVersion: r.Int64N(3), SKU: r.text(20), Quantity: r.decimal(), Amount: r.decimal(), Currency: r.word(),
-		StoreID: r.word(), PageURL: r.text(300), PagePath: r.text(200), Referrer: r.text(20_000),
+		StoreID: r.word(), PageURL: r.text(300), PagePath: r.text(200), Referrer: r.text(r.long()),
 		Campaign:  schemas.Campaign{ID: r.word(), Source: r.word(), Medium: r.word(), Name: r.word()},
 		MessageID: r.text(40), LinkURL: r.text(100), Variant: r.word(), DwellMillis: r.Int64(), Machine: r.IntN(2) == 0, Country: r.word(),
 		Properties: r.text(200), Record: r.record(r.Int64()), Element: r.IntN(1000), SessionID: r.Uint64(), Revenue: r.decimal(),

@@ -119,8 +119,9 @@ func (c *Config) Validate() error {
 }
 
 const (
-	connectionsMax   = 64
-	retentionDaysMax = 100 * 366
+	connectionsMax = 64
+	// ClickHouse reckons the end of a row in seconds that end in 2106, and a sum beyond wraps around: the row would go at once.
+	retentionDaysMax = 10_000
 )
 
 func (r *Retention) validate() error {
@@ -208,17 +209,21 @@ func (c *Config) tls() (*tls.Config, error) {
 	return config, nil
 }
 
-// open makes a driver for statements and queries. It connects when it is first used.
-func (c *Config) open(database string) (driver.Conn, error) {
+// anyDatabase is one that every server has. Nobody logs in to a database that may be missing: statements name theirs, and the
+// embedded engine does not survive such a login.
+const anyDatabase = "system"
+
+// open makes a driver for statements and queries, with one connection. It connects when it is first used.
+func (c *Config) open() (driver.Conn, error) {
 	tls, err := c.tls()
 	if err != nil {
 		return nil, err
 	}
 	return driver.Open(&driver.Options{
 		Addr: c.hosts(), ConnOpenStrategy: driver.ConnOpenInOrder, TLS: tls, DialTimeout: c.DialTimeout, ReadTimeout: c.WriteTimeout,
-		Auth:         driver.Auth{Database: database, Username: c.User, Password: c.Password},
+		Auth:         driver.Auth{Database: anyDatabase, Username: c.User, Password: c.Password},
 		Settings:     driver.Settings{"async_insert": 0},
-		MaxIdleConns: 1, MaxOpenConns: 2,
+		MaxIdleConns: 1, MaxOpenConns: 1,
 	})
 }
 

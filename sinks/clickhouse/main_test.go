@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math/big"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -86,7 +88,7 @@ func read(t testing.TB, cfg Config, sql string) []row {
 	return rows
 }
 
-// answer1 gives the only value of a query.
+// one gives the only value of a query.
 func one(t testing.TB, cfg Config, sql string) string {
 	t.Helper()
 	rows := read(t, cfg, sql)
@@ -100,7 +102,21 @@ func one(t testing.TB, cfg Config, sql string) string {
 }
 
 func sortRows(rows []row) {
-	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	type keyed struct {
+		key string
+		row row
+	}
+	sort := make([]keyed, len(rows))
+	for i, r := range rows {
+		sort[i].row = r
+		for _, column := range slices.Sorted(maps.Keys(r)) {
+			sort[i].key += r[column] + "\x00"
+		}
+	}
+	slices.SortFunc(sort, func(a, b keyed) int { return strings.Compare(a.key, b.key) })
+	for i := range sort {
+		rows[i] = sort[i].row
+	}
 }
 
 // text gives equal texts for equal values of the driver and of our own types.
@@ -116,19 +132,20 @@ func text(v any) string {
 		return v.String()
 	case string:
 		return fmt.Sprintf("%q", v)
-	case fmt.Stringer:
-		if r := reflect.ValueOf(v); r.Kind() == reflect.Pointer && r.IsNil() {
-			return "NULL"
-		}
+	case *big.Int:
 		return v.String()
 	}
 	r := reflect.ValueOf(v)
-	switch r.Kind() {
-	case reflect.Pointer:
+	if r.Kind() == reflect.Pointer {
 		if r.IsNil() {
 			return "NULL"
 		}
 		return text(r.Elem().Interface())
+	}
+	if s, ok := v.(fmt.Stringer); ok {
+		return s.String()
+	}
+	switch r.Kind() {
 	case reflect.Slice, reflect.Array:
 		if r.Type().Elem().Kind() == reflect.Uint8 {
 			return hex.EncodeToString(fmt.Appendf(nil, "%s", v))

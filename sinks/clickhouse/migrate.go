@@ -28,7 +28,7 @@ func Migrate(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	conn, err := cfg.open("")
+	conn, err := cfg.open()
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -237,7 +237,7 @@ func (k kept) change(engine string) string {
 
 // propertiesAreJSON tells the type of events.properties, which was chosen when the table was created.
 func propertiesAreJSON(ctx context.Context, cfg Config, log *slog.Logger) (bool, error) {
-	conn, err := cfg.open(cfg.Database)
+	conn, err := cfg.open()
 	if err != nil {
 		return false, fmt.Errorf("read the schema: %w", err)
 	}

@@ -104,7 +104,7 @@ func (p *pool) dial(ctx context.Context, host string) (*ch.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.DialTimeout)
 	defer cancel()
 	return ch.Dial(ctx, ch.Options{
-		Address: host, Database: p.cfg.Database, User: p.cfg.User, Password: p.cfg.Password, Compression: p.compression,
+		Address: host, Database: anyDatabase, User: p.cfg.User, Password: p.cfg.Password, Compression: p.compression,
 		ClientName: "seamline", ReadTimeout: readTick, DialTimeout: p.cfg.DialTimeout, HandshakeTimeout: p.cfg.DialTimeout,
 		Dialer: &net.Dialer{Timeout: p.cfg.DialTimeout}, TLS: p.tls,
 	})

@@ -16,11 +16,14 @@ func Query(ctx context.Context, cfg Config, sql string, args ...any) (columns []
 	if err := cfg.Validate(); err != nil {
 		return nil, nil, err
 	}
-	conn, err := cfg.open(cfg.Database)
+	conn, err := cfg.open()
 	if err != nil {
 		return nil, nil, fmt.Errorf("query ClickHouse: %w", err)
 	}
 	defer conn.Close()
+	if err := conn.Exec(ctx, "USE "+cfg.Database); err != nil {
+		return nil, nil, fmt.Errorf("query ClickHouse: %w", err)
+	}
 	found, err := conn.Query(ctx, sql, args...)
 	if errors.Is(err, io.EOF) {
 		return nil, nil, nil // a statement that has no result, such as DROP

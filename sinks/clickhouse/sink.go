@@ -65,11 +65,11 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Sink, error) {
 	if opt.Report == nil {
 		opt.Report = func(error) {}
 	}
-	isJSON, err := prepare(ctx, cfg, opt)
+	pool, err := newPool(cfg)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := newPool(cfg)
+	isJSON, err := prepare(ctx, cfg, opt)
 	if err != nil {
 		return nil, err
 	}
