@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	consumer "github.com/seamline/seamline/consumers/kafka"
 	"github.com/seamline/seamline/deploy/local"
 	"github.com/seamline/seamline/schemas"
 	"github.com/seamline/seamline/sinks/clickhouse"
@@ -91,7 +92,8 @@ func runMigrate(ctx context.Context, args []string) error {
 
 func runLocal(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("local", flag.ContinueOnError)
-	cfg := local.Config{Progress: os.Stderr, KafkaAutoTopics: true}
+	names := consumer.DefaultConfig()
+	cfg := local.Config{Progress: os.Stderr, KafkaAutoTopics: true, KafkaTopics: names.Topics()}
 	localFlags(fs, &cfg)
 	if err := parseFlags(fs, args); err != nil {
 		return err

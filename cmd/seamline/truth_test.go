@@ -56,6 +56,7 @@ func TestEndToEndTruth(t *testing.T) {
 	checkAccuracy(t, s, truth)
 	checkMoney(t, s, truth)
 	checkRejects(t, s, truth)
+	checkReadmeQueries(t, s)
 	s.expect("SELECT count() = uniqExact(source, event_id) FROM events", "1")
 	const nobody = "toUUID('00000000-0000-0000-0000-000000000000')"
 	s.expect("SELECT toString(sum(revenue)) FROM profiles FINAL WHERE NOT deleted", s.one("SELECT toString(sum(revenue)) FROM events FINAL WHERE profile_id != "+nobody))

@@ -9,7 +9,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,25 +123,31 @@ func (c *Config) Validate() error {
 	if _, err := c.sasl(); err != nil {
 		return err
 	}
-	names := map[string]string{}
+	keys := map[string]string{} // by topic
 	for key, name := range c.topicKeys() {
 		if name == "" {
 			return fmt.Errorf("%s is empty", key)
 		}
-		if other, taken := names[name]; taken {
+		if other, taken := keys[name]; taken {
 			return fmt.Errorf("%s and %s both name topic %q", min(key, other), max(key, other), name)
 		}
-		names[name] = key
+		keys[name] = key
 	}
 	return nil
 }
 
+// topicKeys gives the topics by the settings that name them.
 func (c *Config) topicKeys() map[string]string {
 	return map[string]string{
 		"kafka.topics.clickstream": c.Clickstream, "kafka.topics.email": c.Email, "kafka.topics.pos": c.POS,
 		"kafka.topics.catalog": c.Catalog, "kafka.topics.consent": c.Consent, "kafka.topics.survey": c.Survey,
 		"kafka.topics.activations": c.Activations, "kafka.topics.audiences": c.Audiences, "kafka.topics.dead-letters": c.DeadLetters,
 	}
+}
+
+// Topics lists every topic that is read or written, sorted.
+func (c *Config) Topics() []string {
+	return slices.Sorted(maps.Values(c.topicKeys()))
 }
 
 // Topic gives the name of a feed's topic.
