@@ -1,10 +1,12 @@
 package clickhouse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -292,5 +294,23 @@ func TestOpenRefusesNonsense(t *testing.T) {
 	cfg.Addr = ""
 	if _, err := Open(t.Context(), cfg, Options{PipelineID: "main"}); err == nil || !strings.Contains(err.Error(), "clickhouse.addr") {
 		t.Errorf("no address gives %v", err)
+	}
+}
+
+func TestSortByTime(t *testing.T) {
+	t.Parallel()
+	r := random(t)
+	for _, span := range []int64{1, 3, 1 << 11, 1 << 22, 1 << 40, 1 << 62} {
+		for _, n := range []int{0, 1, 2, 1000} {
+			var keys []eventKey
+			for i := range n {
+				keys = append(keys, eventKey{schemas.Time(r.Int64N(span) - span/2), i})
+			}
+			want := slices.Clone(keys)
+			slices.SortStableFunc(want, func(a, b eventKey) int { return cmp.Compare(a.time, b.time) })
+			if got, _ := sortByTime(keys, make([]eventKey, n)); !slices.Equal(got, want) {
+				t.Errorf("%d keys over a span of %d are out of order", n, span)
+			}
+		}
 	}
 }

@@ -16,6 +16,7 @@ type eventTable struct {
 	isJSON   bool
 
 	order  []eventKey
+	spare  []eventKey
 	months []*eventMonth // kept from batch to batch
 	filled []*block
 }
@@ -44,19 +45,60 @@ func (t *eventTable) fill(b *schemas.Batch) []*block {
 	return t.filled
 }
 
-// sort orders the events as the table does; most batches are nearly in order.
+// sort orders the events as the table does, which spares the server a larger sort.
 func (t *eventTable) sort(events []*schemas.Event) {
-	t.order = t.order[:0]
+	t.order = slices.Grow(t.order[:0], len(events))
 	for i, e := range events {
 		t.order = append(t.order, eventKey{e.Time, i})
 	}
-	slices.SortFunc(t.order, func(a, b eventKey) int {
-		if a.time != b.time {
-			return cmp.Compare(a.time, b.time)
+	t.spare = slices.Grow(t.spare[:0], len(events))[:len(events)]
+	t.order, t.spare = sortByTime(t.order, t.spare)
+	for from := 0; from < len(t.order); {
+		to := from + 1
+		for to < len(t.order) && t.order[to].time == t.order[from].time {
+			to++
 		}
-		x, y := events[a.index], events[b.index]
-		return cmp.Or(strings.Compare(x.Source, y.Source), strings.Compare(x.ID, y.ID), cmp.Compare(a.index, b.index))
-	})
+		if to-from > 1 {
+			slices.SortFunc(t.order[from:to], func(a, b eventKey) int {
+				x, y := events[a.index], events[b.index]
+				return cmp.Or(strings.Compare(x.Source, y.Source), strings.Compare(x.ID, y.ID), cmp.Compare(a.index, b.index))
+			})
+		}
+		from = to
+	}
+}
+
+// digitBits is how much of a time one pass of sortByTime sorts by.
+const digitBits = 11
+
+// sortByTime sorts digit by digit from the lowest, and gives the sorted keys and the other slice. Times of one batch are near
+// each other, so that there are few digits.
+func sortByTime(keys, spare []eventKey) (sorted, other []eventKey) {
+	if slices.IsSortedFunc(keys, func(a, b eventKey) int { return cmp.Compare(a.time, b.time) }) {
+		return keys, spare
+	}
+	first, last := keys[0].time, keys[0].time
+	for _, k := range keys {
+		first, last = min(first, k.time), max(last, k.time)
+	}
+	for shift := 0; uint64(last-first)>>shift > 0; shift += digitBits {
+		var starts [1 << digitBits]int
+		for _, k := range keys {
+			starts[uint64(k.time-first)>>shift&(1<<digitBits-1)]++
+		}
+		next := 0
+		for digit, count := range starts {
+			starts[digit] = next
+			next += count
+		}
+		for _, k := range keys {
+			digit := uint64(k.time-first) >> shift & (1<<digitBits - 1)
+			spare[starts[digit]] = k
+			starts[digit]++
+		}
+		keys, spare = spare, keys
+	}
+	return keys, spare
 }
 
 // next gives an empty block for the month of at.

@@ -19,6 +19,9 @@ import (
 // retention. Several processes may do so at once, and doing it again changes nothing. A database of a newer build, or one whose
 // migrations were other ones, is left alone with an error.
 //
+// The user needs SELECT, INSERT, ALTER, CREATE, DROP and dictGet on the database, SELECT on system.*, SYSTEM RELOAD DICTIONARY, and
+// TABLE ENGINE on ReplacingMergeTree; CREATE DATABASE only where the database is missing.
+//
 // With clickhouse.cluster set, statements run ON CLUSTER and tables are replicated. That is not tested against a cluster, since
 // the embedded engine cannot form one; the tests only let it read the statements.
 func Migrate(ctx context.Context, cfg Config, log *slog.Logger) error {
