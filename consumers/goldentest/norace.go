@@ -1,0 +1,6 @@
+//go:build !race
+
+package goldentest
+
+// raceDetector is off.
+const raceDetector = false

@@ -1,0 +1,6 @@
+//go:build race
+
+package goldentest
+
+// raceDetector is on: pools then lose memory on purpose.
+const raceDetector = true
