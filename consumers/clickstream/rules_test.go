@@ -1,7 +1,6 @@
 package clickstream
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seamline/seamline/consumers/field"
+	"github.com/seamline/seamline/consumers/goldentest"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -263,13 +263,10 @@ func TestEventIDWithoutMessageID(t *testing.T) {
 // Input that is made to cost much must cost little more than its length.
 func TestHostileInputIsLinear(t *testing.T) {
 	t.Parallel()
-	const size = 1 << 20
-	fill := func(head, piece, tail string) string {
-		return head + strings.Repeat(piece, size/len(piece)) + tail
-	}
-	inputs := map[string]string{
-		"nesting":      strings.Repeat("[", size),
-		"objects":      strings.Repeat(`{"a":`, size/5),
+	fill := goldentest.Fill
+	suite.Hostile(t, map[string]string{
+		"nesting":      fill("", "[", ""),
+		"objects":      fill("", `{"a":`, ""),
 		"deep":         `{"type":"page","userId":"x","properties":` + strings.Repeat(`{"a":`, 60) + fill(`"`, "b", `"`) + strings.Repeat("}", 60) + "}",
 		"members":      fill(`{"type":"page","userId":"x","properties":{`, `"a":1,`, `"b":2}}`),
 		"external ids": fill(`{"type":"page","userId":"x","context":{"externalIds":[`, `{"id":"1","type":"a"},`, `{"id":"1","type":"a"}]}}`),
@@ -279,32 +276,6 @@ func TestHostileInputIsLinear(t *testing.T) {
 		"batch":        fill(`{"batch":[`, `{"type":"page"},`, `{"type":"page"}]}`),
 		"key":          fill(`{"type":"page","userId":"x","properties":{"`, `k`, `":1}}`),
 		"number":       fill(`{"type":"page","userId":"x","timestamp":`, `1`, `}`),
-	}
-	var keys strings.Builder
-	for i := 0; keys.Len() < size; i++ {
-		fmt.Fprintf(&keys, `"key%d":%d,`, i, i)
-	}
-	inputs["many keys"] = `{"type":"page","userId":"x","properties":{` + keys.String() + `"z":0}}`
-	for name, input := range inputs {
-		start := time.Now()
-		decode(t, DefaultConfig(), []byte(input))
-		if took := time.Since(start); took > 5*time.Second {
-			t.Errorf("%s: %d bytes took %v", name, len(input), took)
-		}
-	}
-}
-
-func FuzzDecode(f *testing.F) {
-	for _, file := range payloads(f) {
-		f.Add(read(f, file))
-	}
-	f.Fuzz(func(t *testing.T, value []byte) {
-		out := decode(t, DefaultConfig(), value)
-		if len(out.Events)+len(out.Rejects)+len(out.Dropped) == 0 {
-			t.Errorf("nothing came of %q", value)
-		}
-		if !json.Valid(value) && len(out.Events) > 0 {
-			t.Errorf("events came of %q, which is no JSON", value)
-		}
-	})
+		"many keys":    `{"type":"page","userId":"x","properties":{` + goldentest.ManyKeys() + `"z":0}}`,
+	}, 5*time.Second)
 }

@@ -1,6 +1,0 @@
-//go:build !race
-
-package clickstream
-
-// raceDetector is off.
-const raceDetector = false
