@@ -64,7 +64,7 @@ func simulate(t *testing.T) (*tally, *shoppers.Truth) {
 		out.Reset()
 		out.Begin(record)
 		decoder.Decode(record, value, out)
-		checkPromise(t, out)
+		suite.Check(t, out)
 		for i := range out.Events {
 			if address, fresh := sum.add(t, &out.Events[i]); fresh {
 				later = append(later, judged{strings.Clone(out.Events[i].ID), address})

@@ -1,6 +1,0 @@
-//go:build !race
-
-package email
-
-// raceDetector is off.
-const raceDetector = false
