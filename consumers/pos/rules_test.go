@@ -233,10 +233,10 @@ func TestCurrencySetting(t *testing.T) {
 	if err := config.Validate(); err != nil {
 		t.Error(err)
 	}
-	if got := decode(t, config, read(t, "testdata/lightspeed_sale.json")).Events[0].Currency; got != "NZD" {
+	if got := decode(t, config, suite.Read(t, "lightspeed_sale.json")).Events[0].Currency; got != "NZD" {
 		t.Errorf("a sale without a currency is in %q", got)
 	}
-	if got := decode(t, config, read(t, "testdata/seamline_sale.json")).Events[0].Currency; got != "EUR" {
+	if got := decode(t, config, suite.Read(t, "seamline_sale.json")).Events[0].Currency; got != "EUR" {
 		t.Errorf("a sale in EUR is in %q", got)
 	}
 	for _, bad := range []string{"dollars", "U$D", "12"} {

@@ -1,6 +1,0 @@
-//go:build !race
-
-package pos
-
-// raceDetector is off.
-const raceDetector = false
