@@ -4,37 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/seamline/seamline/pipeline"
 )
 
 // httpStopMax bounds how long open requests may hold up the end of the process.
 const httpStopMax = 3 * time.Second
 
 // serveHTTP serves health, readiness and metrics until ctx ends, and gives the address it listens on.
-func serveHTTP(ctx context.Context, s *settings, health *pipeline.Health, reg *prometheus.Registry, log *slog.Logger) (string, func(), error) {
-	if s.HTTPAddr == "" {
+func (r *pipelineRun) serveHTTP(ctx context.Context) (string, func(), error) {
+	if r.HTTPAddr == "" {
 		return "", func() {}, nil
 	}
-	listener, err := net.Listen("tcp", s.HTTPAddr)
+	listener, err := net.Listen("tcp", r.HTTPAddr)
 	if err != nil {
 		return "", nil, fmt.Errorf("http.addr: %w", err)
 	}
-	server := &http.Server{Handler: httpHandler(s, health, reg), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: r.handler(), ReadHeaderTimeout: 5 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("http server ended", "err", err)
+			r.log.Error("http server ended", "err", err)
 		}
 	}()
 	stop := func() {
@@ -48,11 +44,12 @@ func serveHTTP(ctx context.Context, s *settings, health *pipeline.Health, reg *p
 	return listener.Addr().String(), stop, nil
 }
 
-func httpHandler(s *settings, health *pipeline.Health, reg *prometheus.Registry) http.Handler {
+// handler routes requests.
+func (r *pipelineRun) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		ready, waiting := health.Ready()
+		ready, waiting := r.health.Ready()
 		if !ready {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			fmt.Fprintln(w, "waiting for\n"+strings.Join(waiting, "\n"))
@@ -60,8 +57,8 @@ func httpHandler(s *settings, health *pipeline.Health, reg *prometheus.Registry)
 		}
 		fmt.Fprintln(w, "ready")
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
-	if s.HTTPPprof {
+	mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry, promhttp.HandlerOpts{}))
+	if r.HTTPPprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

@@ -50,29 +50,31 @@ type line struct {
 	timers   *timers.Queue
 }
 
-func wireStages(s *settings, reg prometheus.Registerer, log *slog.Logger) (*line, error) {
-	rules, err := stitch.ReadRules(s.Identity.Rules)
+// wireStages makes the stages with their rules.
+func (r *pipelineRun) wireStages() (*line, error) {
+	rules, err := stitch.ReadRules(r.Identity.Rules)
 	if err != nil {
 		return nil, err
 	}
-	key, isSecret, err := s.Identity.Secret()
+	key, isSecret, err := r.Identity.Secret()
 	if err != nil {
 		return nil, err
 	}
 	if !isSecret {
-		log.Warn("identity.key is not set: identifier hashes are made with the published default key")
+		r.log.Warn("identity.key is not set: identifier hashes are made with the published default key")
 	}
-	audiences, err := audience.ReadRules(s.Audiences.Rules)
+	audiences, err := audience.ReadRules(r.Audiences.Rules)
 	if err != nil {
 		return nil, err
 	}
+	reg := r.registry
 	l := &line{stitch: stitch.New(rules, key, reg), audience: audience.New(audiences, reg), timers: timers.New(reg)}
 	l.stages = []schemas.Stage{
-		decode.New(s.Decode, sources(s), reg),
-		dedup.New(s.Dedup, reg),
+		decode.New(r.Decode, sources(r.settings), reg),
+		dedup.New(r.Dedup, reg),
 		l.stitch,
 		l.timers.Due(),
-		score.New(s.Score, l.stitch, reg),
+		score.New(r.Score, l.stitch, reg),
 		l.audience,
 		l.timers.Arm(),
 	}
@@ -88,17 +90,24 @@ type runOptions struct {
 	started        func(httpAddr string) // called once HTTP answers
 }
 
+// pipelineRun is one running pipeline and what its parts share.
+type pipelineRun struct {
+	*settings
+	runOptions
+	health *pipeline.Health
+	store  *state.Store
+}
+
 // runPipeline processes the topics until ctx ends or the topics' ends are reached.
 func runPipeline(ctx context.Context, s *settings, opt runOptions) error {
 	if s.StateMemory > 0 {
 		debug.SetMemoryLimit(int64(s.StateMemory))
 	}
-	reg := opt.registry
-	if reg == nil {
-		reg = newRegistry()
+	if opt.registry == nil {
+		opt.registry = newRegistry()
 	}
-	health := pipeline.NewHealth("kafka", "clickhouse", "line")
-	addr, stopHTTP, err := serveHTTP(ctx, s, health, reg, opt.log)
+	r := &pipelineRun{settings: s, runOptions: opt, health: pipeline.NewHealth("kafka", "clickhouse", "line")}
+	addr, stopHTTP, err := r.serveHTTP(ctx)
 	if err != nil {
 		return err
 	}
@@ -106,42 +115,45 @@ func runPipeline(ctx context.Context, s *settings, opt runOptions) error {
 	if opt.started != nil {
 		opt.started(addr)
 	}
-	opt.log.Info("starting", "version", version(), "pipeline", s.PipelineID, "state_dir", s.StateDir, "http", addr)
+	r.log.Info("starting", "version", version(), "pipeline", s.PipelineID, "state_dir", s.StateDir, "http", addr)
+	if r.store, err = state.Open(state.Config{Dir: s.StateDir, PipelineID: s.PipelineID, Log: r.log}); err != nil {
+		return err
+	}
+	defer r.store.Close()
+	return r.process(ctx)
+}
 
-	store, err := state.Open(state.Config{Dir: s.StateDir, PipelineID: s.PipelineID, Log: opt.log})
+// process wires source, stages and sinks, and runs the line.
+func (r *pipelineRun) process(ctx context.Context) error {
+	stages, err := r.wireStages()
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-	stages, err := wireStages(s, reg, opt.log)
-	if err != nil {
-		return err
-	}
-	sinks, closeSinks, err := openSinks(ctx, s, health, reg, opt.log)
+	sinks, closeSinks, err := r.openSinks(ctx)
 	if err != nil {
 		return err
 	}
 	defer closeSinks()
-	l, err := pipeline.New(pipeline.Config{Stages: stages.stages, Sinks: sinks, Store: store, CheckpointEvery: s.CheckpointEvery,
-		Clock: time.Now, Metrics: pipeline.NewMetrics(reg, stages.stages, sinks), Log: opt.log, Health: health})
+	l, err := pipeline.New(pipeline.Config{Stages: stages.stages, Sinks: sinks, Store: r.store, CheckpointEvery: r.CheckpointEvery,
+		Clock: time.Now, Metrics: pipeline.NewMetrics(r.registry, stages.stages, sinks), Log: r.log, Health: r.health})
 	if err != nil {
 		return err
 	}
 	if stages.audience.Changed() {
-		opt.log.Info("the audiences' rules have changed: every profile is looked at again")
+		r.log.Info("the audiences' rules have changed: every profile is looked at again")
 		stages.stitch.Profiles(stages.timers.Call)
 	}
-	source, err := openSource(ctx, s, opt, store, health, reg)
+	source, err := r.openSource(ctx)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	health.Set("line", nil)
-	opt.log.Info("running", "batch", store.Point().Batch)
+	r.health.Set("line", nil)
+	r.log.Info("running", "batch", r.store.Point().Batch)
 	if err := l.Run(ctx, source); err != nil {
 		return err
 	}
-	opt.log.Info("stopped, everything is committed", "batch", store.Point().Batch)
+	r.log.Info("stopped, everything is committed", "batch", r.store.Point().Batch)
 	return nil
 }
 
@@ -154,26 +166,30 @@ func newRegistry() *prometheus.Registry {
 
 // ensureTopics looks for every topic that is read or written, and creates missing ones where the settings say so.
 func ensureTopics(ctx context.Context, s *settings, report func(error), log *slog.Logger) error {
-	return consumer.EnsureTopics(ctx, s.Kafka, feeds(), report, log)
+	return consumer.EnsureTopics(ctx, s.Kafka, consumer.TopicOptions{Feeds: feeds(), Report: report, Log: log})
+}
+
+// report gives a function that tells what a part waits for.
+func (r *pipelineRun) report(part string) func(error) {
+	return func(err error) { r.health.Set(part, err) }
 }
 
 // openSinks makes sure that topics and tables exist and opens what is written to.
-func openSinks(ctx context.Context, s *settings, health *pipeline.Health, reg prometheus.Registerer, log *slog.Logger) ([]schemas.Sink, func(), error) {
-	report := func(part string) func(error) { return func(err error) { health.Set(part, err) } }
-	if err := ensureTopics(ctx, s, report("kafka"), log); err != nil {
+func (r *pipelineRun) openSinks(ctx context.Context) ([]schemas.Sink, func(), error) {
+	if err := ensureTopics(ctx, r.settings, r.report("kafka"), r.log); err != nil {
 		return nil, nil, err
 	}
-	opts, err := s.Kafka.Options()
+	opts, err := r.Kafka.Options()
 	if err != nil {
 		return nil, nil, err
 	}
-	letters, err := producer.Open(producer.Config{DeadLetters: s.Kafka.DeadLetters, Audiences: s.Kafka.Audiences,
-		Source: "seamline/" + s.PipelineID}, opts, reg)
+	letters, err := producer.Open(producer.Config{DeadLetters: r.Kafka.DeadLetters, Audiences: r.Kafka.Audiences,
+		Source: "seamline/" + r.PipelineID}, opts, r.registry)
 	if err != nil {
 		return nil, nil, err
 	}
-	tables, err := clickhouse.Open(ctx, s.ClickHouse, clickhouse.Options{PipelineID: s.PipelineID, Report: report("clickhouse"),
-		Log: log, Registry: reg})
+	tables, err := clickhouse.Open(ctx, r.ClickHouse, clickhouse.Options{PipelineID: r.PipelineID, Report: r.report("clickhouse"),
+		Log: r.log, Registry: r.registry})
 	if err != nil {
 		letters.Close()
 		return nil, nil, err
@@ -181,15 +197,15 @@ func openSinks(ctx context.Context, s *settings, health *pipeline.Health, reg pr
 	closeAll := func() {
 		letters.Close()
 		if err := tables.Close(); err != nil {
-			log.Warn("could not close ClickHouse", "err", err)
+			r.log.Warn("could not close ClickHouse", "err", err)
 		}
 	}
 	return []schemas.Sink{tables, letters}, closeAll, nil
 }
 
 // openSource opens the topics where the checkpoint ends, with the intents behind it to replay.
-func openSource(ctx context.Context, s *settings, opt runOptions, store *state.Store, health *pipeline.Health, reg prometheus.Registerer) (*consumer.Gatherer, error) {
-	intents, err := store.Intents()
+func (r *pipelineRun) openSource(ctx context.Context) (*consumer.Gatherer, error) {
+	intents, err := r.store.Intents()
 	if err != nil {
 		return nil, err
 	}
@@ -198,11 +214,11 @@ func openSource(ctx context.Context, s *settings, opt runOptions, store *state.S
 		replays = append(replays, consumer.Replay{Now: i.Now, Fixed: i.Fixed, Advance: i.Advance, Ranges: i.Ranges})
 	}
 	if len(replays) > 0 {
-		opt.log.Info("replaying batches that may have been written before the last stop", "batches", len(replays))
+		r.log.Info("replaying batches that may have been written before the last stop", "batches", len(replays))
 	}
-	source, err := consumer.Open(ctx, s.Kafka, consumer.Options{Feeds: feeds(), Group: s.PipelineID, Start: store.Point().Positions,
-		Replays: replays, Now: time.Now, FixedNow: opt.now, AdvanceTo: opt.advanceTo, UntilCaughtUp: opt.untilCaughtUp,
-		Report: func(err error) { health.Set("kafka", err) }, Log: opt.log, Registry: reg})
+	source, err := consumer.Open(ctx, r.Kafka, consumer.Options{Feeds: feeds(), Group: r.PipelineID, Start: r.store.Point().Positions,
+		Replays: replays, Now: time.Now, FixedNow: r.now, AdvanceTo: r.advanceTo, UntilCaughtUp: r.untilCaughtUp,
+		Report: r.report("kafka"), Log: r.log, Registry: r.registry})
 	if err != nil {
 		return nil, fmt.Errorf("open topics: %w", err)
 	}

@@ -31,18 +31,17 @@ type Replay struct {
 
 // Options are what a Gatherer needs beside its Config.
 type Options struct {
-	Feeds          []schemas.Feed
-	Group          string          // consumer group that offsets are exported to, for lag monitors
-	Start          []schemas.Range // positions to go on from; partitions without one start at their first record
-	Replays        []Replay
-	Now            func() time.Time
-	FixedNow       schemas.Time // not zero: the clock stands here, and time passes by event time only
-	AdvanceTo      schemas.Time // with FixedNow and UntilCaughtUp: fire timers up to here at the end
-	UntilCaughtUp  bool
-	Report         func(err error) // what gathering waits for; nil when it works
-	Log            *slog.Logger
-	Registry       prometheus.Registerer
-	ExtraKgoConfig []kgo.Opt // tests: a dialer
+	Feeds         []schemas.Feed
+	Group         string          // consumer group that offsets are exported to, for lag monitors
+	Start         []schemas.Range // positions to go on from; partitions without one start at their first record
+	Replays       []Replay
+	Now           func() time.Time
+	FixedNow      schemas.Time // not zero: the clock stands here, and time passes by event time only
+	AdvanceTo     schemas.Time // with FixedNow and UntilCaughtUp: fire timers up to here at the end
+	UntilCaughtUp bool
+	Report        func(err error) // what gathering waits for; nil when it works
+	Log           *slog.Logger
+	Registry      prometheus.Registerer
 }
 
 // Gatherer reads all partitions of the feeds' topics and cuts their records into batches. It is used by one goroutine.
@@ -97,7 +96,7 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Gatherer, error) {
 		kgo.FetchMaxBytes(32<<20), kgo.FetchMaxPartitionBytes(8<<20),
 		kgo.WithHooks(&connectionHook{report: opt.Report}),
 	)
-	if g.client, err = kgo.NewClient(append(opts, opt.ExtraKgoConfig...)...); err != nil {
+	if g.client, err = kgo.NewClient(opts...); err != nil {
 		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}
 	g.admin = kadm.NewClient(g.client)

@@ -299,19 +299,19 @@ func TestEnsureTopics(t *testing.T) {
 	t.Parallel()
 	k := localtest.Kafka(t)
 	cfg := testConfig(k)
-	list := []schemas.Feed{schemas.FeedPOS}
-	err := EnsureTopics(t.Context(), cfg, list, func(error) {}, quiet)
+	list := TopicOptions{Feeds: []schemas.Feed{schemas.FeedPOS}, Report: func(error) {}, Log: quiet}
+	err := EnsureTopics(t.Context(), cfg, list)
 	if !errors.Is(err, ErrNoTopic) || !strings.Contains(err.Error(), "kafka-topics.sh --bootstrap-server "+k.Addr()+" --create --topic pos ") {
 		t.Errorf("got error %v, want one with the command", err)
 	}
 	cfg.CreateTopics = true
 	for range 2 {
-		if err := EnsureTopics(t.Context(), cfg, list, func(error) {}, quiet); err != nil {
+		if err := EnsureTopics(t.Context(), cfg, list); err != nil {
 			t.Fatal(err)
 		}
 	}
 	cfg.CreateTopics = false
-	if err := EnsureTopics(t.Context(), cfg, list, func(error) {}, quiet); err != nil {
+	if err := EnsureTopics(t.Context(), cfg, list); err != nil {
 		t.Errorf("after creation: %v", err)
 	}
 }

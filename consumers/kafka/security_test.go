@@ -41,12 +41,12 @@ func reach(t *testing.T, cfg Config) error {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	var reported error
-	err := EnsureTopics(ctx, cfg, []schemas.Feed{schemas.FeedPOS}, func(err error) {
+	err := EnsureTopics(ctx, cfg, TopicOptions{Feeds: []schemas.Feed{schemas.FeedPOS}, Log: quiet, Report: func(err error) {
 		if err != nil && ctx.Err() == nil {
 			reported = err
 			cancel() // the first failure is enough
 		}
-	}, quiet)
+	}})
 	if err != nil && reported != nil {
 		return reported
 	}

@@ -19,31 +19,38 @@ import (
 // ErrNoTopic says that a topic is missing and that Seamline was not told to create it.
 var ErrNoTopic = errors.New("topic does not exist")
 
+// TopicOptions are what EnsureTopics needs beside a Config.
+type TopicOptions struct {
+	Feeds  []schemas.Feed
+	Report func(err error) // what is waited for; nil when nothing is
+	Log    *slog.Logger
+}
+
 // EnsureTopics looks for every topic that is read or written. Missing ones are created where kafka.topics.create says so;
 // otherwise the error holds the command that creates them. It waits for brokers that do not answer, and reports so.
-func EnsureTopics(ctx context.Context, cfg Config, feeds []schemas.Feed, report func(error), log *slog.Logger, extra ...kgo.Opt) error {
+func EnsureTopics(ctx context.Context, cfg Config, opt TopicOptions) error {
 	opts, err := cfg.Options()
 	if err != nil {
 		return err
 	}
-	client, err := kgo.NewClient(append(opts, extra...)...)
+	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		return fmt.Errorf("connect to Kafka: %w", err)
 	}
 	defer client.Close()
 	wanted := []string{cfg.Audiences, cfg.DeadLetters}
-	for _, f := range feeds {
+	for _, f := range opt.Feeds {
 		wanted = append(wanted, cfg.Topic(f))
 	}
 	slices.Sort(wanted)
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
 		err := ensure(ctx, kadm.NewClient(client), cfg, wanted)
 		if err == nil || errors.Is(err, ErrNoTopic) || isFatal(err) || ctx.Err() != nil {
-			report(err)
+			opt.Report(err)
 			return err
 		}
-		report(err)
-		log.Warn("waiting for Kafka", "brokers", cfg.Brokers, "wait_ms", wait.Milliseconds(), "err", err)
+		opt.Report(err)
+		opt.Log.Warn("waiting for Kafka", "brokers", cfg.Brokers, "wait_ms", wait.Milliseconds(), "err", err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

@@ -22,8 +22,9 @@ func (s *Stage) link(head int) uint32 {
 			s.admit(h, c)
 		} else if s.g.root(h.leaf) != s.g.root(c.leaf) {
 			s.unite(h, c)
-		} else {
-			s.know(h, c, linkMade)
+		} else if s.know(h, c, linkMade) {
+			// Nothing changes hands, but the pair is evidence that the two belong together.
+			s.log(schemas.DecisionLinked, h, c, 0, "")
 		}
 	}
 	return h.leaf
@@ -131,6 +132,7 @@ func (s *Stage) refuse(h, c *candidate, rule *Namespace) {
 	s.profiles.add(other)
 	s.profiles.add(p)
 	s.log(schemas.DecisionDemoted, h, c, other, limitText(rule))
+	s.know(h, c, linkMade) // from now on, which the row above says
 	c.leaf = to
 }
 
