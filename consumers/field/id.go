@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 
 	"github.com/seamline/seamline/schemas"
 )
@@ -40,6 +41,15 @@ func IDOf(out *schemas.Decoded, prefix string, parts ...string) string {
 func ContentID(out *schemas.Decoded, prefix string, content []byte) string {
 	var buffer [96]byte
 	return out.Text(appendSum(buffer[:0], prefix, content))
+}
+
+// IntText writes n into the arena of out; small numbers need no memory.
+func IntText(out *schemas.Decoded, n int64) string {
+	if n >= 0 && n < 100 {
+		return strconv.Itoa(int(n))
+	}
+	var buffer [20]byte
+	return out.Text(strconv.AppendInt(buffer[:0], n, 10))
 }
 
 func appendSum(dst []byte, prefix string, content []byte) []byte {

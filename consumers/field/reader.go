@@ -151,6 +151,32 @@ func (r *Reader) another(closing byte) bool {
 	return r.fail()
 }
 
+// NextObject goes to the next element of an array that is an object, past all others, and enters it; it leaves the array behind the last
+// and gives false.
+func (r *Reader) NextObject() bool {
+	for r.Element() {
+		if r.Object() {
+			return true
+		}
+	}
+	return false
+}
+
+// Member reads one member of the next value as text and skips the others. What is no object has no members.
+func (r *Reader) Member(key string) (value string) {
+	if !r.Object() {
+		return ""
+	}
+	for r.Next() {
+		if r.Key == key {
+			value = r.Text()
+			continue
+		}
+		r.Skip()
+	}
+	return value
+}
+
 // Skip steps over the next value.
 func (r *Reader) Skip() { r.Raw() }
 
@@ -209,8 +235,14 @@ func (r *Reader) First() string {
 // Decimal reads the next value as a number, which may stand in a string.
 func (r *Reader) Decimal() Decimal { return DecimalOf(r.Text()) }
 
-// Time reads the next value as a time.
-func (r *Reader) Time() Time { return TimeOf(r.Text()) }
+// Time reads the next value as a time; an object or array is given, but none.
+func (r *Reader) Time() Time {
+	if kind := r.Kind(); kind == KindObject || kind == KindArray {
+		r.Skip()
+		return Time{Set: true, Bad: true}
+	}
+	return TimeOf(r.Text())
+}
 
 // Bool reads the next value as a truth value.
 func (r *Reader) Bool() Bool { return BoolOf(r.Text()) }
