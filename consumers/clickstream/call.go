@@ -59,6 +59,13 @@ type person struct {
 	country string
 }
 
+// copy makes c say what from says, and keeps its memory.
+func (c *context) copy(from *context) {
+	externalIDs := append(c.externalIDs[:0], from.externalIDs...)
+	*c = *from
+	c.externalIDs = externalIDs
+}
+
 func (c *call) reset() {
 	externalIDs := c.context.externalIDs[:0]
 	*c = call{}
@@ -67,9 +74,7 @@ func (c *call) reset() {
 
 // inherit starts an empty call with what its batch says.
 func (c *call) inherit(b *batch) {
-	externalIDs := append(c.context.externalIDs[:0], b.context.externalIDs...)
-	c.context = b.context
-	c.context.externalIDs = externalIDs
+	c.context.copy(&b.context)
 	c.sent, c.received, c.channel = b.sent, b.received, b.channel
 }
 
@@ -99,13 +104,13 @@ func (c *call) read(r *field.Reader) (calls []byte) {
 		case "messageId", "message_id", "messageID":
 			c.messageID = r.Text()
 		case "timestamp":
-			c.timestamp = readTime(r)
+			c.timestamp = r.Time()
 		case "originalTimestamp", "original_timestamp":
-			c.original = readTime(r)
+			c.original = r.Time()
 		case "sentAt", "sent_at":
-			c.sent = readTime(r)
+			c.sent = r.Time()
 		case "receivedAt", "received_at":
-			c.received = readTime(r)
+			c.received = r.Time()
 		case "rudderId", "rudder_id":
 			c.rudder = true
 			r.Skip()
@@ -130,13 +135,4 @@ func (c *call) read(r *field.Reader) (calls []byte) {
 		}
 	}
 	return calls
-}
-
-// readTime reads a time; an object or array is none.
-func readTime(r *field.Reader) field.Time {
-	if kind := r.Kind(); kind == field.KindObject || kind == field.KindArray {
-		r.Skip()
-		return field.Time{Set: true, Bad: true}
-	}
-	return r.Time()
 }

@@ -33,13 +33,13 @@ func (c *context) read(r *field.Reader) {
 				}
 			}
 		case "os":
-			set(&c.system, member(r, "name"))
+			set(&c.system, r.Member("name"))
 		case "library":
-			set(&c.library, member(r, "name"))
+			set(&c.library, r.Member("name"))
 		case "location":
-			set(&c.country, field.Country(member(r, "country")))
+			set(&c.country, field.Country(r.Member("country")))
 		case "referrer":
-			set(&c.referrer, member(r, "url"))
+			set(&c.referrer, r.Member("url"))
 		case "channel":
 			set(&c.channel, r.Text())
 		case "groupId", "group_id":
@@ -55,21 +55,6 @@ func set(text *string, value string) {
 	if value != "" {
 		*text = value
 	}
-}
-
-// member reads one text of an object and skips the others.
-func member(r *field.Reader, key string) (value string) {
-	if !r.Object() {
-		return ""
-	}
-	for r.Next() {
-		if r.Key == key {
-			value = r.Text()
-			continue
-		}
-		r.Skip()
-	}
-	return value
 }
 
 func (c *context) readPage(r *field.Reader) {
@@ -137,11 +122,8 @@ func (c *context) readExternalIDs(r *field.Reader) {
 	if !r.Array() {
 		return
 	}
-	for r.Element() {
+	for r.NextObject() {
 		var id, kind string
-		if !r.Object() {
-			continue
-		}
 		for r.Next() {
 			switch r.Key {
 			case "id":
@@ -178,7 +160,7 @@ func (p *person) readMember(r *field.Reader) {
 	case "loyalty_id", "loyaltyId":
 		set(&p.loyalty, r.Text())
 	case "address":
-		set(&p.country, field.Country(member(r, "country")))
+		set(&p.country, field.Country(r.Member("country")))
 	default:
 		r.Skip()
 	}

@@ -6,7 +6,6 @@ package clickstream
 import (
 	"flag"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
@@ -68,9 +67,7 @@ func (b *batch) reset() {
 
 // fill takes what a batch object says itself.
 func (b *batch) fill(c *call) {
-	externalIDs := append(b.context.externalIDs[:0], c.context.externalIDs...)
-	b.context = c.context
-	b.context.externalIDs = externalIDs
+	b.context.copy(&c.context)
 	b.sent, b.received, b.channel = c.sent, c.received, c.channel
 }
 
@@ -90,17 +87,13 @@ func (d *Decoder) Decode(r *schemas.Record, value []byte, out *schemas.Decoded) 
 
 // read tells the shapes of a record apart.
 func (s *scratch) read(value []byte) {
-	if !utf8.Valid(value) {
-		s.out.Reject(schemas.ReasonMalformed, "not UTF-8")
-		return
-	}
-	reader := field.NewReader(value, s.out)
-	switch reader.Kind() {
+	switch field.Root(value, s.out, notJSON) {
 	case field.KindObject:
+		reader := field.NewReader(value, s.out)
 		s.call.reset()
 		calls := s.call.read(&reader)
 		if !reader.Done() {
-			s.out.Reject(schemas.ReasonMalformed, "not JSON")
+			s.out.Reject(schemas.ReasonMalformed, notJSON)
 			return
 		}
 		if calls != nil && (s.call.kind == "" || s.call.kind == "batch") {
@@ -110,41 +103,21 @@ func (s *scratch) read(value []byte) {
 		}
 		s.finish(value)
 	case field.KindArray:
-		if !field.Valid(value) {
-			s.out.Reject(schemas.ReasonMalformed, "not JSON")
-			return
-		}
 		s.calls(value)
-	case field.KindNone:
-		s.out.Reject(schemas.ReasonMalformed, "not JSON")
-	default:
-		if field.Valid(value) {
-			s.out.Reject(schemas.ReasonUnknownFormat, "neither an object nor an array")
-			return
-		}
-		s.out.Reject(schemas.ReasonMalformed, "not JSON")
 	}
 }
 
+// notJSON is the detail of a reject.
+const notJSON = "not JSON"
+
 // calls reads the calls of a well-formed array, each by itself.
 func (s *scratch) calls(array []byte) {
-	elements := field.NewReader(array, s.out)
-	elements.Array()
-	n := 0
-	for ; elements.Element(); n++ {
-		raw := elements.Raw()
-		s.out.Element = n
-		if raw[0] != '{' {
-			s.out.Reject(schemas.ReasonUnknownFormat, "the element is no object")
-			continue
-		}
+	elements := field.ElementsOf(array, sourceSegment, s.out)
+	for elements.Next() {
 		s.call.reset()
 		s.call.inherit(&s.batch)
-		reader := field.NewReader(raw, s.out)
+		reader := field.NewReader(elements.Raw, s.out)
 		s.call.read(&reader)
-		s.finish(raw)
-	}
-	if n == 0 {
-		s.out.Drop(sourceSegment, schemas.DropNoEvent)
+		s.finish(elements.Raw)
 	}
 }

@@ -1,6 +1,8 @@
 package clickstream
 
 import (
+	"cmp"
+
 	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
 )
@@ -223,18 +225,18 @@ const dwellMax = 1_000_000_000 * schemas.DecimalOne
 
 // place puts page, campaign and dwell time into the event.
 func (f *facts) place(e *schemas.Event, c *call, what meaning) {
-	e.PageURL = first(f.pageURL, c.context.pageURL)
-	e.PagePath = first(f.pagePath, c.context.pagePath)
+	e.PageURL = cmp.Or(f.pageURL, c.context.pageURL)
+	e.PagePath = cmp.Or(f.pagePath, c.context.pagePath)
 	if e.PagePath == "" {
 		e.PagePath = field.URLPath(e.PageURL)
 	}
-	e.Referrer = first(f.referrer, c.context.referrer)
+	e.Referrer = cmp.Or(f.referrer, c.context.referrer)
 	e.Campaign = c.context.campaign
 	if what.role&roleMessage != 0 {
 		// The message's own campaign, not the one that a page was opened with.
-		e.Campaign.ID, e.Campaign.Name = first(f.campaignID, e.Campaign.ID), first(f.campaignName, e.Campaign.Name)
+		e.Campaign.ID, e.Campaign.Name = cmp.Or(f.campaignID, e.Campaign.ID), cmp.Or(f.campaignName, e.Campaign.Name)
 	} else {
-		e.Campaign.ID, e.Campaign.Name = first(e.Campaign.ID, f.campaignID), first(e.Campaign.Name, f.campaignName)
+		e.Campaign.ID, e.Campaign.Name = cmp.Or(e.Campaign.ID, f.campaignID), cmp.Or(e.Campaign.Name, f.campaignName)
 	}
 	e.DwellMillis = f.dwellMillis
 }
@@ -243,19 +245,11 @@ func (f *facts) place(e *schemas.Event, c *call, what meaning) {
 func (f *facts) message(e *schemas.Event, c *call, what meaning) {
 	e.MessageID, e.LinkURL = f.messageID, f.linkURL
 	if what.role&roleExperiment != 0 {
-		e.Variant = first(f.armName, f.armID)
+		e.Variant = cmp.Or(f.armName, f.armID)
 	}
 }
 
 // country takes the place of the call before the person's address.
 func (f *facts) country(e *schemas.Event, c *call) {
-	e.Country = first(first(c.context.country, f.person.country), c.context.person.country)
-}
-
-// first gives a, or b where a is empty.
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
+	e.Country = cmp.Or(c.context.country, f.person.country, c.context.person.country)
 }

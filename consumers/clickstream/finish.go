@@ -106,9 +106,9 @@ func (s *scratch) who(e *schemas.Event) {
 	switch c.kind {
 	case "alias":
 		if field.EmailLike(c.previousID) {
-			identify(e, schemas.NamespaceEmail, c.previousID)
+			field.Identify(e, schemas.NamespaceEmail, c.previousID)
 		} else {
-			identify(e, schemas.NamespaceAnonymousID, c.previousID)
+			field.Identify(e, schemas.NamespaceAnonymousID, c.previousID)
 		}
 	case "merge":
 		c.merged(e, s.out)

@@ -72,38 +72,22 @@ func snakeCase(kind string, r *field.Reader) string {
 	return r.Keep(text)
 }
 
-// identifiersMax bounds the identifiers of one call; no person has more, and what comes behind them is ignored.
-const identifiersMax = 64
-
-// identify adds an identifier once.
-func identify(e *schemas.Event, namespace, value string) {
-	if value == "" || len(e.Identifiers) == identifiersMax {
-		return
-	}
-	for i := range e.Identifiers {
-		if e.Identifiers[i].Value == value && e.Identifiers[i].Namespace == namespace {
-			return
-		}
-	}
-	e.Identify(namespace, value)
-}
-
 // identifiers adds all that the call says about who it was, except what stands in properties.
 func (c *call) identifiers(e *schemas.Event, own *person) {
-	identify(e, schemas.NamespaceUserID, c.userID)
+	field.Identify(e, schemas.NamespaceUserID, c.userID)
 	if field.EmailLike(c.userID) {
-		identify(e, schemas.NamespaceEmail, c.userID)
+		field.Identify(e, schemas.NamespaceEmail, c.userID)
 	}
-	identify(e, schemas.NamespaceAnonymousID, c.anonymousID)
+	field.Identify(e, schemas.NamespaceAnonymousID, c.anonymousID)
 	for _, p := range [...]*person{own, &c.context.person} {
-		identify(e, schemas.NamespaceEmail, p.email)
-		identify(e, schemas.NamespacePhone, p.phone)
-		identify(e, schemas.NamespaceLoyaltyID, p.loyalty)
+		field.Identify(e, schemas.NamespaceEmail, p.email)
+		field.Identify(e, schemas.NamespacePhone, p.phone)
+		field.Identify(e, schemas.NamespaceLoyaltyID, p.loyalty)
 	}
-	identify(e, schemas.NamespaceDeviceID, c.context.deviceID)
-	identify(e, schemas.NamespaceDeviceID, c.context.advertiseID)
+	field.Identify(e, schemas.NamespaceDeviceID, c.context.deviceID)
+	field.Identify(e, schemas.NamespaceDeviceID, c.context.advertiseID)
 	for _, id := range c.context.externalIDs {
-		identify(e, id.Namespace, id.Value)
+		field.Identify(e, id.Namespace, id.Value)
 	}
 }
 
@@ -113,11 +97,8 @@ func (c *call) merged(e *schemas.Event, out *schemas.Decoded) {
 	if !r.Array() {
 		return
 	}
-	for r.Element() {
+	for r.NextObject() {
 		var value, kind string
-		if !r.Object() {
-			continue
-		}
 		for r.Next() {
 			switch r.Key {
 			case "value":
@@ -129,7 +110,7 @@ func (c *call) merged(e *schemas.Event, out *schemas.Decoded) {
 			}
 		}
 		if namespace := namespaceOf(kind, &r); namespace != "" {
-			identify(e, namespace, value)
+			field.Identify(e, namespace, value)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package clickstream
 
 import (
-	"strconv"
+	"cmp"
 
 	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
@@ -66,7 +66,7 @@ func (p *product) readLine(r *field.Reader) bool {
 func (p *product) item() schemas.Item {
 	quantity := p.quantity.Or(schemas.DecimalOne)
 	return schemas.Item{
-		LineID: p.lineID, SKU: first(p.sku, first(p.productID, p.otherID)), Name: p.name, Category: p.category, Brand: p.brand,
+		LineID: p.lineID, SKU: cmp.Or(p.sku, p.productID, p.otherID), Name: p.name, Category: p.category, Brand: p.brand,
 		Quantity: quantity, UnitPrice: p.price.Value, Discount: p.discount.Value,
 		Total: p.price.Value.Mul(quantity) - p.discount.Value,
 	}
@@ -75,7 +75,7 @@ func (p *product) item() schemas.Item {
 // trade puts order, money and products into the event, and what then has no column into the properties.
 func (f *facts) trade(s *scratch, e *schemas.Event, what meaning) (schemas.Reason, string) {
 	p := &s.properties
-	e.OrderID = first(f.orderID, f.orderNumber)
+	e.OrderID = cmp.Or(f.orderID, f.orderNumber)
 	if f.orderID != "" {
 		p.AddText("order_number", f.orderNumber)
 	}
@@ -159,7 +159,7 @@ func orderAmount(e *schemas.Event, missing bool) (schemas.Reason, string) {
 // oneProduct fills the event of a single product, and keeps its name, category and brand in the properties, which have no column.
 func (f *facts) oneProduct(s *scratch, e *schemas.Event) {
 	p, one := &s.properties, &f.product
-	e.SKU = first(one.sku, one.productID)
+	e.SKU = cmp.Or(one.sku, one.productID)
 	if one.sku != "" {
 		p.AddText("product_id", one.productID)
 	}
@@ -211,16 +211,7 @@ func (f *facts) line(s *scratch, e *schemas.Event, r *field.Reader) {
 	}
 	item := p.item()
 	if item.LineID == "" {
-		item.LineID = position(s.out, len(e.Items)+1)
+		item.LineID = field.IntText(s.out, int64(len(e.Items)+1))
 	}
 	e.Items = append(e.Items, item)
-}
-
-// position writes n; small numbers need no memory.
-func position(out *schemas.Decoded, n int) string {
-	if n < 100 {
-		return strconv.Itoa(n)
-	}
-	var buffer [20]byte
-	return out.Text(strconv.AppendInt(buffer[:0], int64(n), 10))
 }
