@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
@@ -89,55 +88,28 @@ func (d *Decoder) Decode(r *schemas.Record, value []byte, out *schemas.Decoded) 
 	clear(s.recipients[:cap(s.recipients)])
 }
 
-// read tells the shapes of a record apart.
+// read tells the shapes of a record apart. SendGrid sends arrays, and collectors make them of any reports; each report in one stands for
+// itself.
 func (s *scratch) read(value []byte) {
-	if !utf8.Valid(value) {
-		s.out.Reject(schemas.ReasonMalformed, "not UTF-8")
-		return
-	}
-	reader := field.NewReader(value, s.out)
-	switch reader.Kind() {
+	switch field.Root(value, s.out, notJSON) {
 	case field.KindObject:
 		s.object(value)
 	case field.KindArray:
-		if !field.Valid(value) {
-			s.out.Reject(schemas.ReasonMalformed, "not JSON")
-			return
+		elements := field.ElementsOf(value, sourceSendGrid, s.out)
+		for elements.Next() {
+			s.object(elements.Raw)
 		}
-		s.elements(value)
-	default:
-		if field.Valid(value) {
-			s.out.Reject(schemas.ReasonUnknownFormat, "neither an object nor an array")
-			return
-		}
-		s.out.Reject(schemas.ReasonMalformed, "not JSON")
 	}
 }
 
-// elements reads the reports of a well-formed array, each by itself: SendGrid sends arrays, and collectors make them of any reports.
-func (s *scratch) elements(array []byte) {
-	elements := field.NewReader(array, s.out)
-	elements.Array()
-	n := 0
-	for ; elements.Element(); n++ {
-		raw := elements.Raw()
-		s.out.Element = n
-		if raw[0] != '{' {
-			s.out.Reject(schemas.ReasonUnknownFormat, "the element is no object")
-			continue
-		}
-		s.object(raw)
-	}
-	if n == 0 {
-		s.out.Drop(sourceSendGrid, schemas.DropNoEvent)
-	}
-}
+// notJSON is the detail of a reject.
+const notJSON = "not JSON"
 
 // object reads one report.
 func (s *scratch) object(raw []byte) {
 	marks, ok := s.collect(raw)
 	if !ok {
-		s.out.Reject(schemas.ReasonMalformed, "not JSON")
+		s.out.Reject(schemas.ReasonMalformed, notJSON)
 		return
 	}
 	s.report = report{}

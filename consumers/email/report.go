@@ -1,6 +1,7 @@
 package email
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -171,11 +172,7 @@ func (s *scratch) emit(address, id string) {
 // identify adds what the report says about who it was. The message's id is evidence only.
 func (s *scratch) identify(e *schemas.Event, address string) {
 	f := &s.report
-	user := f.user
-	if user == "" {
-		user = f.customer
-	}
-	e.Identify(schemas.NamespaceUserID, user)
+	e.Identify(schemas.NamespaceUserID, cmp.Or(f.user, f.customer))
 	e.Identify(schemas.NamespaceLoyaltyID, f.loyalty)
 	if strings.IndexByte(address, '@') >= 0 {
 		e.Identify(schemas.NamespaceEmail, address)

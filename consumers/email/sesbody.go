@@ -55,10 +55,7 @@ func (s *scratch) sesTopics(g *ses, raw []byte) {
 	}
 	topics := field.NewReader(g.topics, s.out)
 	topics.Array()
-	for topics.Element() {
-		if !topics.Object() {
-			continue
-		}
+	for topics.NextObject() {
 		for topics.Next() {
 			if topics.Key == "subscriptionStatus" {
 				g.unsubscribed = strings.EqualFold(topics.Text(), "OptOut") || g.unsubscribed
