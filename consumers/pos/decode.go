@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
@@ -106,14 +105,9 @@ func (s *scratch) read(value []byte) {
 	}
 }
 
-// json reads one object, or an array of objects.
+// json reads one object, or an array of objects, each by itself.
 func (s *scratch) json(value []byte) {
-	if !utf8.Valid(value) {
-		s.out.Reject(schemas.ReasonMalformed, "not UTF-8")
-		return
-	}
-	reader := field.NewReader(value, s.out)
-	switch reader.Kind() {
+	switch field.Root(value, s.out, notJSON) {
 	case field.KindObject:
 		if firstKey(value) == "receipt_id" {
 			s.seamline(value) // which needs no look at the whole first
@@ -126,42 +120,16 @@ func (s *scratch) json(value []byte) {
 		}
 		s.object(kind, value)
 	case field.KindArray:
-		if !field.Valid(value) {
-			s.out.Reject(schemas.ReasonMalformed, notJSON)
-			return
+		elements := field.ElementsOf(value, sourceSeamline, s.out)
+		for elements.Next() {
+			kind, _ := shapeOf(elements.Raw)
+			s.object(kind, elements.Raw)
 		}
-		s.array(value)
-	default:
-		if !field.Valid(value) {
-			s.out.Reject(schemas.ReasonMalformed, notJSON)
-			return
-		}
-		s.out.Reject(schemas.ReasonUnknownFormat, "neither an object nor an array")
 	}
 }
 
 // notJSON is the detail of a reject.
 const notJSON = "neither JSON nor XML"
-
-// array reads the receipts of a well-formed array, each by itself.
-func (s *scratch) array(value []byte) {
-	elements := field.NewReader(value, s.out)
-	elements.Array()
-	n := 0
-	for ; elements.Element(); n++ {
-		raw := elements.Raw()
-		s.out.Element = n
-		if raw[0] != '{' {
-			s.out.Reject(schemas.ReasonUnknownFormat, "the element is no object")
-			continue
-		}
-		kind, _ := shapeOf(raw)
-		s.object(kind, raw)
-	}
-	if n == 0 {
-		s.out.Drop(sourceSeamline, schemas.DropNoEvent)
-	}
-}
 
 // object reads one well-formed object of a shape.
 func (s *scratch) object(kind shape, raw []byte) {

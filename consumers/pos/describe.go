@@ -1,6 +1,7 @@
 package pos
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/seamline/seamline/consumers/field"
@@ -104,7 +105,7 @@ func (s *scratch) describeTenders() {
 			s.text = append(s.text, ',')
 		}
 		s.text = append(s.text, `{"type":`...)
-		s.text = field.AppendQuoted(s.text, first(t.kind, "unknown"))
+		s.text = field.AppendQuoted(s.text, cmp.Or(t.kind, "unknown"))
 		if t.amount.Set {
 			s.text = t.amount.Value.Append(append(s.text, `,"amount":`...))
 		}

@@ -1,6 +1,7 @@
 package pos
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/seamline/seamline/consumers/field"
@@ -58,12 +59,12 @@ func (s *scratch) order(e *schemas.Event) {
 	p := &s.receipt
 	switch e.Type {
 	case schemas.TypeRefund:
-		e.OrderID = first(p.originalID, p.id)
+		e.OrderID = cmp.Or(p.originalID, p.id)
 		if e.Amount == 0 {
 			e.OrderID = p.id
 		}
 	case schemas.TypeVoid:
-		e.OrderID = first(p.originalID, p.id)
+		e.OrderID = cmp.Or(p.originalID, p.id)
 	case schemas.TypeCustom:
 		e.OrderID = p.originalID
 	default:
@@ -74,51 +75,35 @@ func (s *scratch) order(e *schemas.Event) {
 	}
 }
 
-// identifiersMax bounds the identifiers of one receipt; no customer has more, and what comes behind them is ignored.
-const identifiersMax = 64
-
-// identify adds an identifier once.
-func identify(e *schemas.Event, namespace, value string) {
-	if value == "" || len(e.Identifiers) == identifiersMax {
-		return
-	}
-	for i := range e.Identifiers {
-		if e.Identifiers[i].Value == value && e.Identifiers[i].Namespace == namespace {
-			return
-		}
-	}
-	e.Identify(namespace, value)
-}
-
 // who adds what tells who bought, and always the order, by which a later refund finds the sale and its customer.
 func (s *scratch) who(e *schemas.Event) {
 	p, c := &s.receipt, &s.receipt.customer
-	identify(e, schemas.NamespaceUserID, c.userID)
-	identify(e, schemas.NamespaceLoyaltyID, c.loyaltyID)
+	field.Identify(e, schemas.NamespaceUserID, c.userID)
+	field.Identify(e, schemas.NamespaceLoyaltyID, c.loyaltyID)
 	if c.namespace != "" {
-		identify(e, c.namespace, c.id)
+		field.Identify(e, c.namespace, c.id)
 	}
 	for i := range c.email {
-		identify(e, schemas.NamespaceEmail, c.email[i])
+		field.Identify(e, schemas.NamespaceEmail, c.email[i])
 	}
 	for i := range c.phone {
-		identify(e, schemas.NamespacePhone, c.phone[i])
+		field.Identify(e, schemas.NamespacePhone, c.phone[i])
 	}
 	for i := range p.tenders {
 		t := &p.tenders[i]
 		if t.fingerprint != "" {
-			identify(e, schemas.NamespaceCard, t.fingerprint)
+			field.Identify(e, schemas.NamespaceCard, t.fingerprint)
 			continue
 		}
-		identify(e, schemas.NamespaceCardWeak, s.weakCard(t))
+		field.Identify(e, schemas.NamespaceCardWeak, s.weakCard(t))
 	}
 	if p.kind == schemas.TypeOrder {
 		s.evidence(e, p.id)
 	}
-	s.evidence(e, first(p.originalID, p.id))
+	s.evidence(e, cmp.Or(p.originalID, p.id))
 	s.evidence(e, p.otherID)
 	for _, id := range p.payments {
-		identify(e, schemas.NamespaceOrderID, s.concat(p.source, ":payment/", id))
+		field.Identify(e, schemas.NamespaceOrderID, s.concat(p.source, ":payment/", id))
 	}
 }
 
@@ -129,9 +114,9 @@ func (s *scratch) evidence(e *schemas.Event, id string) {
 	switch {
 	case id == "":
 	case p.source == sourceSeamline:
-		identify(e, schemas.NamespaceOrderID, s.concat(p.source, ":", p.storeID, "/", id))
+		field.Identify(e, schemas.NamespaceOrderID, s.concat(p.source, ":", p.storeID, "/", id))
 	default:
-		identify(e, schemas.NamespaceOrderID, s.concat(p.source, ":", id))
+		field.Identify(e, schemas.NamespaceOrderID, s.concat(p.source, ":", id))
 	}
 }
 

@@ -1,6 +1,7 @@
 package pos
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/seamline/seamline/consumers/field"
@@ -48,7 +49,7 @@ func (s *scratch) lightspeed(raw []byte) {
 			r.Skip()
 		}
 	}
-	p.number = first(p.number, v.invoice)
+	p.number = cmp.Or(p.number, v.invoice)
 	if p.version == 0 {
 		p.version = int64(firstTime(v.updated, v.date, v.created).Value)
 	}
@@ -57,7 +58,7 @@ func (s *scratch) lightspeed(raw []byte) {
 		p.total = field.Decimal{Value: p.add(v.price.Value, p.tax.Value), Set: true}
 	}
 	p.time = firstTime(v.date, v.created)
-	p.status = first(v.status, v.state)
+	p.status = cmp.Or(v.status, v.state)
 	switch v.meaning() {
 	case saleDone:
 		p.kind = schemas.TypeOrder
@@ -73,7 +74,7 @@ func (s *scratch) lightspeed(raw []byte) {
 		s.out.Reject(schemas.ReasonUnknownEvent, "the sale's status is not known")
 		return
 	}
-	p.eventID = s.joinID(sourceLightspeed, "sale", p.id, s.decimalText(p.version), p.status)
+	p.eventID = s.joinID(sourceLightspeed, "sale", p.id, field.IntText(s.out, p.version), p.status)
 	p.refundID = s.joinID(sourceLightspeed, "return", p.id)
 	s.finish()
 }
@@ -163,13 +164,13 @@ func (s *scratch) lightspeedMember(r *field.Reader, v *lightspeedSale) bool {
 	case "attributes":
 		v.attributes = r.Raw()
 	case "sale_date":
-		v.date = readTime(r)
+		v.date = r.Time()
 	case "created_at":
-		v.created = readTime(r)
+		v.created = r.Time()
 	case "updated_at":
-		v.updated = readTime(r)
+		v.updated = r.Time()
 	case "deleted_at":
-		v.deleted = readTime(r)
+		v.deleted = r.Time()
 	case "currency":
 		p.currency = r.Text()
 	case "total_price":
@@ -178,7 +179,7 @@ func (s *scratch) lightspeedMember(r *field.Reader, v *lightspeedSale) bool {
 		p.tax = p.decimal(r)
 	case "customer_id":
 		// The customer object, which may follow or come first, knows better.
-		p.customer.id = first(p.customer.id, r.Text())
+		p.customer.id = cmp.Or(p.customer.id, r.Text())
 	case "customer":
 		p.customer.readLightspeed(r)
 	case "register_sale_products", "line_items":
@@ -200,7 +201,7 @@ func (c *customer) readLightspeed(r *field.Reader) {
 	for r.Next() {
 		switch r.Key {
 		case "id":
-			c.id = first(r.Text(), c.id)
+			c.id = cmp.Or(r.Text(), c.id)
 		case "customer_code":
 			nobody = strings.EqualFold(r.Text(), walkIn)
 		case "contact":
@@ -223,11 +224,11 @@ func (c *customer) readLightspeed(r *field.Reader) {
 func (c *customer) readContact(r *field.Reader) {
 	switch r.Key {
 	case "email":
-		c.email[0] = first(r.Text(), c.email[0])
+		c.email[0] = cmp.Or(r.Text(), c.email[0])
 	case "mobile":
-		c.phone[0] = first(r.Text(), c.phone[0])
+		c.phone[0] = cmp.Or(r.Text(), c.phone[0])
 	case "phone":
-		c.phone[1] = first(r.Text(), c.phone[1])
+		c.phone[1] = cmp.Or(r.Text(), c.phone[1])
 	default:
 		r.Skip()
 	}
@@ -238,10 +239,7 @@ func (p *receipt) lightspeedLines(s *scratch, r *field.Reader) {
 	if !r.Array() {
 		return
 	}
-	for r.Element() {
-		if !r.Object() {
-			continue
-		}
+	for r.NextObject() {
 		var l line
 		var discounts, costs field.Decimal
 		for r.Next() {
@@ -295,10 +293,7 @@ func (p *receipt) lightspeedTenders(r *field.Reader) {
 	if !r.Array() {
 		return
 	}
-	for r.Element() {
-		if !r.Object() {
-			continue
-		}
+	for r.NextObject() {
 		var t tender
 		id := ""
 		for r.Next() {
@@ -313,7 +308,7 @@ func (p *receipt) lightspeedTenders(r *field.Reader) {
 				r.Skip()
 			}
 		}
-		t.kind = first(t.kind, id)
+		t.kind = cmp.Or(t.kind, id)
 		p.addTender(&t)
 	}
 }

@@ -2,6 +2,7 @@ package pos
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -164,7 +165,7 @@ func (p *receipt) returnsOnly(retail *posRetail) bool {
 func (s *scratch) poslogLines(retail *posRetail) {
 	p := &s.receipt
 	for i := range retail.Links {
-		p.originalID = first(p.originalID, retail.Links[i].id())
+		p.originalID = cmp.Or(p.originalID, retail.Links[i].id())
 	}
 	for i := range retail.Lines {
 		l := &retail.Lines[i]
@@ -174,7 +175,7 @@ func (s *scratch) poslogLines(retail *posRetail) {
 			p.poslogLine(s, l, &l.Sale, 1)
 		case l.Return.XMLName.Local != "":
 			for j := range l.Return.Links {
-				p.originalID = first(p.originalID, l.Return.Links[j].id())
+				p.originalID = cmp.Or(p.originalID, l.Return.Links[j].id())
 			}
 			p.poslogLine(s, l, &l.Return, -1)
 		case l.Tender.XMLName.Local != "":
@@ -204,7 +205,7 @@ func (p *receipt) poslogLine(s *scratch, outer *posLine, from *posItem, sign sch
 func (p *receipt) poslogTender(from *posTender) {
 	t := tender{kind: localPart(from.Kind), brand: from.Card.brand(), bin: text(from.Card.Issuer), last4: lastFour(text(from.Card.Number))}
 	t.amount = p.xmlDecimal("Amount", from.Amount.Value)
-	p.currency = first(p.currency, from.Amount.Currency)
+	p.currency = cmp.Or(p.currency, from.Amount.Currency)
 	p.addTender(&t)
 }
 
@@ -230,11 +231,11 @@ func (p *receipt) poslogTotals(retail *posRetail) {
 func (p *receipt) poslogPeople(retail *posRetail) {
 	c := &p.customer
 	for i := range retail.Loyalty {
-		c.loyaltyID = first(c.loyaltyID, text(retail.Loyalty[i].CustomerID), text(retail.Loyalty[i].AccountID), text(retail.Loyalty[i].CardNumber))
+		c.loyaltyID = cmp.Or(c.loyaltyID, text(retail.Loyalty[i].CustomerID), text(retail.Loyalty[i].AccountID), text(retail.Loyalty[i].CardNumber))
 	}
 	c.namespace, c.id = namespacePOSLogCustomer, text(retail.Customer.ID)
-	c.email[0] = first(text(retail.Customer.Email), text(retail.Customer.EMail), text(retail.Customer.AddressEmail))
-	c.phone[0] = first(text(retail.Customer.Phone), text(retail.Customer.Number))
+	c.email[0] = cmp.Or(text(retail.Customer.Email), text(retail.Customer.EMail), text(retail.Customer.AddressEmail))
+	c.phone[0] = cmp.Or(text(retail.Customer.Phone), text(retail.Customer.Number))
 }
 
 // namespacePOSLogCustomer is the namespace of the customer ids of a POSLog.

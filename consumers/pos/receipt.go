@@ -1,8 +1,6 @@
 package pos
 
 import (
-	"strconv"
-
 	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
 )
@@ -108,17 +106,13 @@ func (p *receipt) add(a, b schemas.Decimal) schemas.Decimal {
 	return sum
 }
 
+// addTo adds an amount to a sum, which is given then.
+func (p *receipt) addTo(sum *field.Decimal, amount schemas.Decimal) {
+	*sum = field.Decimal{Value: p.add(sum.Value, amount), Set: true}
+}
+
 // decimalMax is the largest Decimal.
 const decimalMax schemas.Decimal = 999_999_999_999_999_999
-
-// readTime reads a time; an object or array is none.
-func readTime(r *field.Reader) field.Time {
-	if kind := r.Kind(); kind == field.KindObject || kind == field.KindArray {
-		r.Skip()
-		return field.Time{Set: true, Bad: true}
-	}
-	return r.Time()
-}
 
 // firstTime gives the first time that is given.
 func firstTime(times ...field.Time) field.Time {
@@ -128,16 +122,6 @@ func firstTime(times ...field.Time) field.Time {
 		}
 	}
 	return field.Time{}
-}
-
-// first gives the first text that is not empty.
-func first(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 // joinID writes an id of parts between colons. A colon or percent sign within a part is escaped, so that different parts never meet.
@@ -158,28 +142,4 @@ func (s *scratch) joinID(parts ...string) string {
 	}
 	s.text = id
 	return s.out.Text(id)
-}
-
-// decimalText writes n; small numbers need no memory.
-func (s *scratch) decimalText(n int64) string {
-	if n >= 0 && n < 100 {
-		return strconv.Itoa(int(n))
-	}
-	var buffer [20]byte
-	return s.out.Text(strconv.AppendInt(buffer[:0], n, 10))
-}
-
-// member reads one text of an object and skips the others.
-func member(r *field.Reader, key string) (value string) {
-	if !r.Object() {
-		return ""
-	}
-	for r.Next() {
-		if r.Key == key {
-			value = r.Text()
-			continue
-		}
-		r.Skip()
-	}
-	return value
 }

@@ -1,6 +1,8 @@
 package pos
 
 import (
+	"cmp"
+
 	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
 )
@@ -25,7 +27,7 @@ func (s *scratch) seamline(raw []byte) {
 		case "clerk_id":
 			p.clerkID = r.Text()
 		case "time":
-			p.time = readTime(&r)
+			p.time = r.Time()
 		case "type":
 			kind = r.Text()
 		case "training":
@@ -146,8 +148,8 @@ type line struct {
 // less discount for the total.
 func (p *receipt) addLine(s *scratch, l *line) {
 	item := &l.item
-	item.LineID = first(item.LineID, s.decimalText(int64(len(p.lines)+1)))
-	item.SKU = first(item.SKU, l.gtin, l.productID)
+	item.LineID = cmp.Or(item.LineID, field.IntText(s.out, int64(len(p.lines)+1)))
+	item.SKU = cmp.Or(item.SKU, l.gtin, l.productID)
 	item.Quantity = l.quantity.Or(schemas.DecimalOne)
 	item.UnitPrice, item.Discount, item.Cost = l.price.Value, l.discount.Value, l.cost.Value
 	item.Total = l.total.Value
@@ -161,10 +163,7 @@ func (p *receipt) seamlineLines(s *scratch, r *field.Reader) {
 	if !r.Array() {
 		return
 	}
-	for r.Element() {
-		if !r.Object() {
-			continue
-		}
+	for r.NextObject() {
 		var l line
 		for r.Next() {
 			switch r.Key {
@@ -204,10 +203,7 @@ func (p *receipt) seamlineTenders(r *field.Reader) {
 	if !r.Array() {
 		return
 	}
-	for r.Element() {
-		if !r.Object() {
-			continue
-		}
+	for r.NextObject() {
 		var t tender
 		for r.Next() {
 			switch r.Key {

@@ -1,6 +1,8 @@
 package pos
 
 import (
+	"cmp"
+
 	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
 )
@@ -62,7 +64,7 @@ func (s *scratch) shopifyOrder(raw []byte) {
 		s.out.Reject(schemas.ReasonUnknownEvent, "the order's financial_status is not known")
 		return
 	}
-	p.eventID = s.joinID(sourceShopify, "order", p.id, s.decimalText(p.version), state)
+	p.eventID = s.joinID(sourceShopify, "order", p.id, field.IntText(s.out, p.version), state)
 	s.finish()
 }
 
@@ -79,13 +81,13 @@ func (s *scratch) shopifyOrderMember(r *field.Reader, o *shopifyOrder) bool {
 	p := &s.receipt
 	switch r.Key {
 	case "created_at":
-		o.created = readTime(r)
+		o.created = r.Time()
 	case "processed_at":
-		o.processed = readTime(r)
+		o.processed = r.Time()
 	case "updated_at":
-		o.updated = readTime(r)
+		o.updated = r.Time()
 	case "cancelled_at":
-		o.cancelled = readTime(r)
+		o.cancelled = r.Time()
 	case "cancel_reason":
 		p.reason = r.Text()
 	case "source_name":
@@ -212,7 +214,7 @@ func (p *receipt) shopifyLine(r *field.Reader, l *line) bool {
 			r.Skip()
 		}
 	}
-	l.productID = first(l.productID, variant)
+	l.productID = cmp.Or(l.productID, variant)
 	if allocated.Set {
 		l.discount = allocated
 	}
@@ -223,13 +225,10 @@ func (p *receipt) shopifyAllocations(r *field.Reader) (sum field.Decimal) {
 	if !r.Array() {
 		return sum
 	}
-	for r.Element() {
-		if !r.Object() {
-			continue
-		}
+	for r.NextObject() {
 		for r.Next() {
 			if r.Key == "amount" {
-				sum = field.Decimal{Value: p.add(sum.Value, p.decimal(r).Value), Set: true}
+				p.addTo(&sum, p.decimal(r).Value)
 				continue
 			}
 			r.Skip()
@@ -243,7 +242,7 @@ func (p *receipt) shopifyCodes(r *field.Reader) {
 		return
 	}
 	for r.Element() {
-		p.coupon(member(r, "code"))
+		p.coupon(r.Member("code"))
 	}
 }
 
@@ -264,5 +263,5 @@ func (t *tender) shopifyCard(r *field.Reader) {
 			r.Skip()
 		}
 	}
-	t.kind = first(t.kind, "card")
+	t.kind = cmp.Or(t.kind, "card")
 }

@@ -1,6 +1,8 @@
 package pos
 
 import (
+	"cmp"
+
 	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
 )
@@ -17,10 +19,8 @@ type shopifyTransaction struct {
 	tender   tender
 }
 
-func (x *shopifyTransaction) read(p *receipt, r *field.Reader) bool {
-	if !r.Object() {
-		return false
-	}
+// read reads the members of a transaction whose object was entered.
+func (x *shopifyTransaction) read(p *receipt, r *field.Reader) {
 	for r.Next() {
 		switch r.Key {
 		case "kind":
@@ -44,12 +44,11 @@ func (x *shopifyTransaction) read(p *receipt, r *field.Reader) bool {
 		case "payment_details":
 			gateway := x.tender.kind
 			x.tender.shopifyCard(r)
-			x.tender.kind = first(gateway, x.tender.kind)
+			x.tender.kind = cmp.Or(gateway, x.tender.kind)
 		default:
 			r.Skip()
 		}
 	}
-	return true
 }
 
 // shopifyTenders reads what an order was paid with.
@@ -58,9 +57,9 @@ func (s *scratch) shopifyTenders(r *field.Reader) {
 	if !r.Array() {
 		return
 	}
-	for r.Element() {
+	for r.NextObject() {
 		var x shopifyTransaction
-		if x.read(p, r) && x.status == "success" && (x.kind == "sale" || x.kind == "capture") {
+		if x.read(p, r); x.status == "success" && (x.kind == "sale" || x.kind == "capture") {
 			p.addTender(&x.tender)
 		}
 	}
@@ -72,18 +71,15 @@ func shopifyMoneyBack(r *field.Reader) (back bool) {
 	if !r.Array() {
 		return false
 	}
-	for r.Element() {
-		if !r.Object() {
-			continue
-		}
+	for r.NextObject() {
 		for r.Next() {
 			if r.Key != "transactions" || r.Kind() != field.KindArray {
 				r.Skip()
 				continue
 			}
-			for r.Array(); r.Element(); {
+			for r.Array(); r.NextObject(); {
 				var x shopifyTransaction
-				if x.read(&unused, r) && x.kind == "refund" && x.status == "success" && x.tender.amount.Value > 0 {
+				if x.read(&unused, r); x.kind == "refund" && x.status == "success" && x.tender.amount.Value > 0 {
 					back = true
 				}
 			}
@@ -126,9 +122,9 @@ func (s *scratch) shopifyRefund(raw []byte) {
 		case "note":
 			p.reason = r.Text()
 		case "created_at":
-			f.created = readTime(&r)
+			f.created = r.Time()
 		case "processed_at":
-			f.processed = readTime(&r)
+			f.processed = r.Time()
 		case "refund_line_items":
 			s.shopifyReturned(&r)
 		case "transactions":
@@ -164,7 +160,7 @@ func (s *scratch) shopifyRefundAmount() {
 	if f.source != "" && f.source != "pos" {
 		p.channel = schemas.ChannelWeb
 	}
-	p.storeID, p.currency = first(p.storeID, f.place), first(p.currency, f.currency)
+	p.storeID, p.currency = cmp.Or(p.storeID, f.place), cmp.Or(p.currency, f.currency)
 	p.time = firstTime(f.processed, f.created)
 	p.eventID = s.joinID(sourceShopify, "refund", p.id)
 	s.finish()
@@ -176,25 +172,25 @@ func (s *scratch) shopifyRefunded(r *field.Reader) {
 	if !r.Array() {
 		return
 	}
-	for r.Element() {
+	for r.NextObject() {
 		var x shopifyTransaction
-		if !x.read(p, r) || x.kind != "refund" {
+		if x.read(p, r); x.kind != "refund" {
 			continue
 		}
 		f.transactions++
 		if x.test {
 			f.tests++
 		}
-		p.storeID, p.registerID = first(p.storeID, x.location), first(p.registerID, x.device)
-		p.currency, f.source = first(p.currency, x.currency), first(f.source, x.source)
+		p.storeID, p.registerID = cmp.Or(p.storeID, x.location), cmp.Or(p.registerID, x.device)
+		p.currency, f.source = cmp.Or(p.currency, x.currency), cmp.Or(f.source, x.source)
 		switch x.status {
 		case "success":
-			f.money = field.Decimal{Value: p.add(f.money.Value, x.tender.amount.Value), Set: true}
+			p.addTo(&f.money, x.tender.amount.Value)
 			p.addTender(&x.tender)
 		case "failure", "error":
 			f.failed++
 		default:
-			f.pending = field.Decimal{Value: p.add(f.pending.Value, x.tender.amount.Value), Set: true}
+			p.addTo(&f.pending, x.tender.amount.Value)
 		}
 	}
 }
@@ -205,10 +201,7 @@ func (s *scratch) shopifyReturned(r *field.Reader) {
 	if !r.Array() {
 		return
 	}
-	for r.Element() {
-		if !r.Object() {
-			continue
-		}
+	for r.NextObject() {
 		var l line
 		var quantity, subtotal, tax field.Decimal
 		id := ""
@@ -217,7 +210,7 @@ func (s *scratch) shopifyReturned(r *field.Reader) {
 			case "id":
 				id = r.Text()
 			case "location_id":
-				f.place = first(f.place, r.Text())
+				f.place = cmp.Or(f.place, r.Text())
 			case "quantity":
 				quantity = p.decimal(r)
 			case "subtotal":
@@ -225,7 +218,7 @@ func (s *scratch) shopifyReturned(r *field.Reader) {
 			case "total_tax":
 				tax = p.decimal(r)
 			case "subtotal_set":
-				f.currency = first(f.currency, shopCurrency(r))
+				f.currency = cmp.Or(f.currency, shopCurrency(r))
 			case "line_item":
 				p.shopifyLine(r, &l)
 			default:
@@ -237,9 +230,9 @@ func (s *scratch) shopifyReturned(r *field.Reader) {
 		if subtotal.Set {
 			gross := l.price.Value.Mul(quantity.Or(schemas.DecimalOne))
 			l.discount.Value = max(0, p.add(gross, -subtotal.Value))
-			f.goods = field.Decimal{Value: p.add(f.goods.Value, p.add(subtotal.Value, tax.Value)), Set: true}
-			p.subtotal = field.Decimal{Value: p.add(p.subtotal.Value, subtotal.Value), Set: true}
-			p.tax = field.Decimal{Value: p.add(p.tax.Value, tax.Value), Set: true}
+			p.addTo(&f.goods, p.add(subtotal.Value, tax.Value))
+			p.addTo(&p.subtotal, subtotal.Value)
+			p.addTo(&p.tax, tax.Value)
 		}
 		p.addLine(s, &l)
 	}
@@ -252,7 +245,7 @@ func shopCurrency(r *field.Reader) (currency string) {
 	}
 	for r.Next() {
 		if r.Key == "shop_money" {
-			currency = member(r, "currency_code")
+			currency = r.Member("currency_code")
 			continue
 		}
 		r.Skip()

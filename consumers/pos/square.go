@@ -1,6 +1,8 @@
 package pos
 
 import (
+	"cmp"
+
 	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
 )
@@ -103,11 +105,11 @@ func (s *scratch) squareOrder(raw []byte) {
 		s.squareOrderMember(&r)
 	}
 	p.customer.namespace = namespaceSquareCustomer
-	p.customer.id = first(p.customer.id, o.tenderPerson)
+	p.customer.id = cmp.Or(p.customer.id, o.tenderPerson)
 	if p.version == 0 {
 		p.version = int64(firstTime(o.updated, o.closed, o.created).Value)
 	}
-	version := s.decimalText(p.version)
+	version := field.IntText(s.out, p.version)
 	switch o.state {
 	case "OPEN", "DRAFT":
 		s.out.Drop(sourceSquare, schemas.DropNoEvent)
@@ -159,11 +161,11 @@ func (s *scratch) squareOrderMember(r *field.Reader) {
 	case "version":
 		p.version = wholeNumber(r)
 	case "created_at":
-		o.created = readTime(r)
+		o.created = r.Time()
 	case "updated_at":
-		o.updated = readTime(r)
+		o.updated = r.Time()
 	case "closed_at":
-		o.closed = readTime(r)
+		o.closed = r.Time()
 	case "line_items":
 		p.squareLines(s, r)
 	case "tenders":
@@ -240,10 +242,7 @@ func (p *receipt) squareLines(s *scratch, r *field.Reader) {
 	if !r.Array() {
 		return
 	}
-	for r.Element() {
-		if !r.Object() {
-			continue
-		}
+	for r.NextObject() {
 		var l line
 		for r.Next() {
 			switch r.Key {
@@ -275,7 +274,7 @@ func (p *receipt) squareDiscounts(r *field.Reader) {
 		return
 	}
 	for r.Element() {
-		p.coupon(member(r, "name"))
+		p.coupon(r.Member("name"))
 	}
 }
 
@@ -284,10 +283,7 @@ func (s *scratch) squareTenders(r *field.Reader) {
 	if !r.Array() {
 		return
 	}
-	for r.Element() {
-		if !r.Object() {
-			continue
-		}
+	for r.NextObject() {
 		var t tender
 		payment := ""
 		for r.Next() {
@@ -297,7 +293,7 @@ func (s *scratch) squareTenders(r *field.Reader) {
 			case "amount_money":
 				t.amount = p.money(r)
 			case "customer_id":
-				s.square.tenderPerson = first(s.square.tenderPerson, r.Text())
+				s.square.tenderPerson = cmp.Or(s.square.tenderPerson, r.Text())
 			case "payment_id":
 				payment = r.Text()
 			case "card_details":

@@ -1,6 +1,8 @@
 package pos
 
 import (
+	"cmp"
+
 	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
 )
@@ -48,7 +50,7 @@ func (s *scratch) squareReturns() {
 		raw := r.Raw()
 		id := s.joinID(sourceSquare, "return", order)
 		if n > 0 {
-			id = s.joinID(sourceSquare, "return", order, s.decimalText(int64(n)))
+			id = s.joinID(sourceSquare, "return", order, field.IntText(s.out, int64(n)))
 		}
 		p.begin(sourceSquare)
 		p.kind, p.id, p.otherID, p.eventID, p.reason = schemas.TypeRefund, order, order, id, reason
@@ -101,12 +103,9 @@ func (p *receipt) squareRefunds(s *scratch, raw []byte) (sum field.Decimal, reas
 	if !r.Array() {
 		return sum, ""
 	}
-	for r.Element() {
+	for r.NextObject() {
 		var amount field.Decimal
 		status := ""
-		if !r.Object() {
-			continue
-		}
 		for r.Next() {
 			switch r.Key {
 			case "amount_money":
@@ -114,13 +113,13 @@ func (p *receipt) squareRefunds(s *scratch, raw []byte) (sum field.Decimal, reas
 			case "status":
 				status = r.Text()
 			case "reason":
-				reason = first(reason, r.Text())
+				reason = cmp.Or(reason, r.Text())
 			default:
 				r.Skip()
 			}
 		}
 		if amount.Set && status != "REJECTED" && status != "FAILED" {
-			sum = field.Decimal{Value: p.add(sum.Value, amount.Value), Set: true}
+			p.addTo(&sum, amount.Value)
 		}
 	}
 	return sum, reason
@@ -151,9 +150,9 @@ func (s *scratch) squarePayment(raw []byte) {
 		case "version_token":
 			version = r.Text()
 		case "created_at":
-			created = readTime(&r)
+			created = r.Time()
 		case "updated_at":
-			updated = readTime(&r)
+			updated = r.Time()
 		case "card_details":
 			t.squareCardDetails(&r)
 		default:
@@ -176,7 +175,7 @@ func (s *scratch) squarePayment(raw []byte) {
 	p.addTender(&t)
 	p.payments = append(p.payments, p.id)
 	p.time = firstTime(created, updated)
-	p.eventID = s.joinID(sourceSquare, "payment", p.id, first(version, s.decimalText(int64(updated.Value))), p.status)
+	p.eventID = s.joinID(sourceSquare, "payment", p.id, cmp.Or(version, field.IntText(s.out, int64(updated.Value))), p.status)
 	s.finish()
 }
 
@@ -224,9 +223,9 @@ func (s *scratch) squareRefund(raw []byte) {
 		case "destination_details":
 			t.squareDestination(&r)
 		case "created_at":
-			created = readTime(&r)
+			created = r.Time()
 		case "updated_at":
-			updated = readTime(&r)
+			updated = r.Time()
 		default:
 			p.squareLink(&r)
 		}
