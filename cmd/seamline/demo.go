@@ -110,8 +110,17 @@ func (d *demo) play(ctx context.Context) error {
 
 	running, stopRunning := context.WithCancel(ctx)
 	defer stopRunning()
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	pipelineDone, trafficDone := make(chan struct{}), make(chan struct{})
+	supervised, stopSupervising := context.WithCancel(context.WithoutCancel(ctx))
+	supervisorDone := make(chan struct{})
+	defer func() { stopSupervising(); <-supervisorDone }()
+	go func() {
+		defer close(supervisorDone)
+		if err := supervise(supervised, d.stack, d.out); err != nil {
+			failed <- err
+		}
+	}()
 	httpAddr := make(chan string, 1)
 	go func() {
 		defer close(pipelineDone)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -219,6 +220,39 @@ func TestEndToEndRestart(t *testing.T) {
 	s.expect("SELECT count(), uniqExact(event_id), uniqExact(profile_id) FROM events", "130|130|7")
 	s.expect("SELECT count(), sum(events) FROM profiles FINAL", "7|130")
 	s.expect("SELECT sum(events), sum(duplicates) FROM commits FINAL", "130|20")
+}
+
+// TestEndToEndNewState: with the state directory gone, the topics are processed again over the tables, and give the same.
+func TestEndToEndNewState(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.create()
+	var messages []producer.Message
+	for i := range 60 {
+		when := start.Add(time.Duration(i) * time.Minute)
+		messages = append(messages, message(schemas.FeedClickstream, when, fmt.Sprintf(`{"type":"track","event":"Product Added","messageId":"m%d","anonymousId":"a%d","userId":"u%d","timestamp":"%s","properties":{"sku":"S%d","price":1,"quantity":1}}`,
+			i, i%10, i%5, when.Format(time.RFC3339), i)))
+	}
+	s.publish(messages...)
+	fixed := func(o *runOptions) { o.now = schemas.TimeOf(start.Add(24 * time.Hour)) }
+	ask := func() []string {
+		rows := s.query(`SELECT 'e', toString(count()), toString(sum(cityHash64(event_id, profile_id, session_id))) FROM events FINAL
+			UNION ALL SELECT 'p', toString(count()), toString(sum(cityHash64(profile_id, events, state, stage))) FROM profiles FINAL
+			UNION ALL SELECT 'i', toString(count()), toString(sum(cityHash64(identifier_id, value_hash, profile_id, last_seen))) FROM identifiers FINAL
+			UNION ALL SELECT 'l', toString(count()), toString(sum(cityHash64(position, kind, a_id, b_id, profile_id))) FROM identity_log FINAL
+			UNION ALL SELECT 'a', toString(count()), toString(sum(cityHash64(audience, sequence, profile_id, time))) FROM audience_changes FINAL`)
+		slices.Sort(rows)
+		return rows
+	}
+	s.settings.Kafka.RecordsMax = 7
+	s.run(fixed)
+	want := ask()
+	s.settings.StateDir, s.settings.Kafka.RecordsMax = t.TempDir(), 1000
+	s.run(fixed)
+	if got := ask(); strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	s.expect("SELECT max(batch) > 9, count() = uniqExact(batch) FROM commits FINAL", "1|1")
 }
 
 // TestEndToEndMerge: after two profiles met, old rows resolve to the surviving one at once.

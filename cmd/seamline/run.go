@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -105,11 +106,39 @@ func runLocal(ctx context.Context, args []string) error {
 	if err := json.NewEncoder(os.Stdout).Encode(stack.Addresses()); err != nil {
 		return errors.Join(err, stack.Close())
 	}
-	select {
-	case <-ctx.Done():
-		return stack.Close()
-	case <-stack.ClickHouse.Done():
-		return errors.Join(errors.New("ClickHouse ended; see "+stack.ClickHouse.LogPath()), stack.Close())
+	return errors.Join(supervise(ctx, stack, os.Stderr), stack.Close())
+}
+
+// Limits of supervise.
+const (
+	clickHouseRestartsMax = 5
+	clickHouseCalmMin     = time.Minute // without an end, after which restarts are counted anew
+)
+
+// supervise starts the embedded ClickHouse again when it ends, until ctx does. The library ends on some refused logins, such as a
+// wrong password; it loses nothing that it acknowledged.
+func supervise(ctx context.Context, stack *local.Stack, out io.Writer) error {
+	restarts, last := 0, time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-stack.ClickHouse.Done():
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if time.Since(last) > clickHouseCalmMin {
+			restarts = 0
+		}
+		restarts, last = restarts+1, time.Now()
+		if restarts > clickHouseRestartsMax {
+			return errors.New("ClickHouse ends again and again; see " + stack.ClickHouse.LogPath())
+		}
+		fmt.Fprintln(out, "ClickHouse ended; starting it again. Its log is", stack.ClickHouse.LogPath())
+		if err := stack.ClickHouse.Restart(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
 	}
 }
 

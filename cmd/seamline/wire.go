@@ -134,6 +134,9 @@ func (r *pipelineRun) process(ctx context.Context) error {
 		return err
 	}
 	defer closeSinks()
+	if err := r.goOnFrom(ctx, sinks); err != nil {
+		return err
+	}
 	l, err := pipeline.New(pipeline.Config{Stages: stages.stages, Sinks: sinks, Store: r.store, CheckpointEvery: r.CheckpointEvery,
 		Clock: time.Now, Metrics: pipeline.NewMetrics(r.registry, stages.stages, sinks), Log: r.log, Health: r.health})
 	if err != nil {
@@ -154,6 +157,37 @@ func (r *pipelineRun) process(ctx context.Context) error {
 		return err
 	}
 	r.log.Info("stopped, everything is committed", "batch", r.store.Point().Batch)
+	return nil
+}
+
+// goOnFrom sees to it that a new state directory over tables with rows of this pipeline numbers its batches above theirs, so that what
+// it writes replaces what is there: everything is processed from the topics' beginnings again.
+func (r *pipelineRun) goOnFrom(ctx context.Context, sinks []schemas.Sink) error {
+	intents, err := r.store.Intents()
+	if err != nil || r.store.Point().Batch > 0 || len(intents) > 0 {
+		return err
+	}
+	for _, s := range sinks {
+		numbered, ok := s.(interface {
+			LastBatch(ctx context.Context) (uint64, error)
+		})
+		if !ok {
+			continue
+		}
+		last, err := numbered.LastBatch(ctx)
+		if err != nil || last == 0 {
+			return err
+		}
+		r.log.Warn("the state directory is new, but the tables hold batches of this pipeline: processing the topics from their beginnings over them",
+			"sink", s.Name(), "batches", last)
+		c, err := r.store.Collect(nil, last, nil)
+		if err != nil {
+			return err
+		}
+		if err := c.Commit(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package clickhouse
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"github.com/seamline/seamline/schemas"
@@ -81,4 +83,17 @@ func (t *commitTable) addDropped(dropped []schemas.DroppedElement) {
 		}
 	}
 	t.dropped.end()
+}
+
+// LastBatch gives the number of the newest batch of this pipeline that the database holds; 0 for none.
+func (s *Sink) LastBatch(ctx context.Context) (uint64, error) {
+	_, rows, err := Query(ctx, s.cfg, "SELECT max(batch) FROM commits WHERE pipeline = ?", s.pipeline)
+	if err != nil {
+		return 0, err
+	}
+	last, ok := rows[0][0].(uint64)
+	if !ok {
+		return 0, fmt.Errorf("max(batch) of commits is a %T", rows[0][0])
+	}
+	return last, nil
 }
