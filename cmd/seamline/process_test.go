@@ -35,8 +35,11 @@ func TestMain(m *testing.M) {
 	localtest.Main(m)
 }
 
-// processStopMax bounds how long a process may take to end.
-const processStopMax = 20 * time.Second
+// Bounds on how long a process may take to end, and live at all.
+const (
+	processStopMax = 20 * time.Second
+	processLifeMax = 3 * time.Minute
+)
 
 // process is a running seamline process.
 type process struct {
@@ -79,9 +82,15 @@ func begin(t *testing.T, args ...string) *process {
 	}
 	_ = w.Close()
 	go func() { p.ended <- p.cmd.Wait() }()
+	// A process that hangs shows where: SIGQUIT makes it print its goroutines.
+	watchdog := time.AfterFunc(processLifeMax, func() { _ = p.cmd.Process.Signal(syscall.SIGQUIT) })
 	t.Cleanup(func() {
+		watchdog.Stop()
 		_ = p.cmd.Process.Kill()
 		_ = out.Close()
+		if strings.Contains(p.errors(), "SIGQUIT") {
+			t.Errorf("%v hung:\n%s", args, p.errors())
+		}
 	})
 	return p
 }
