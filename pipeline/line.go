@@ -231,7 +231,7 @@ func (l *Line) writeSink(ctx context.Context, s schemas.Sink, b *schemas.Batch) 
 	for {
 		err := s.Write(ctx, b)
 		if err == nil {
-			l.cfg.Health.Set(s.Name(), nil)
+			l.cfg.Health.Set("write to "+s.Name(), nil)
 			l.cfg.Metrics.sinkSeconds.WithLabelValues(s.Name()).Observe(l.cfg.Clock().Sub(start).Seconds())
 			return nil
 		}
@@ -241,7 +241,7 @@ func (l *Line) writeSink(ctx context.Context, s schemas.Sink, b *schemas.Batch) 
 		if ctx.Err() != nil {
 			return fmt.Errorf("write batch %d to %s: %w", b.Number, s.Name(), errors.Join(err, context.Cause(ctx)))
 		}
-		l.cfg.Health.Set(s.Name(), err)
+		l.cfg.Health.Set("write to "+s.Name(), err)
 		l.cfg.Metrics.retries.WithLabelValues(s.Name()).Inc()
 		l.cfg.Log.Warn("sink failed, waiting to try again", "sink", s.Name(), "batch", b.Number, "wait_ms", wait.Milliseconds(), "err", err)
 		select {
