@@ -36,7 +36,7 @@ test-kafka: ## the end-to-end tests on a real Apache Kafka, fetched from Maven C
 	@SEAMLINE_TEST_KAFKA=apache go test $(GOFLAGS_) -timeout 30m -count=1 -v -run 'EndToEnd' ./cmd/seamline
 
 test-containers: ## the end-to-end tests on containers of Kafka and ClickHouse (needs a Docker engine)
-	@SEAMLINE_TEST_KAFKA=container SEAMLINE_TEST_CLICKHOUSE=container go test $(GOFLAGS_) -timeout 30m -count=1 -v -run 'EndToEnd' ./cmd/seamline
+	@SEAMLINE_TEST_KAFKA=container SEAMLINE_TEST_CLICKHOUSE=container go test $(GOFLAGS_) -timeout 30m -count=1 -p 1 -v -run '^TestEndToEnd' ./deploy/local/localtest ./cmd/seamline
 
 check: lint test fuzz-short ## everything that CI and a reviewer would run
 	@echo "check: all passed"

@@ -36,6 +36,10 @@ func startServer() (*local.ClickHouse, error) {
 // the ClickHouse child, so that nothing may come before it.
 func Main(m *testing.M) {
 	local.Main()
+	if err := checkDocker(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	for _, end := range []func() error{stop, stopEngines} {
 		if err := end(); err != nil {
