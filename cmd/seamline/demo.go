@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,13 +34,14 @@ type demo struct {
 	stack    *local.Stack
 	settings settings
 	registry *prometheus.Registry
+	past     atomic.Int64 // records of the history, once all of them are sent
 }
 
 // Times of the demo.
 const (
 	demoTick        = time.Second
 	demoPlainEvery  = 5  // ticks between counter lines where there is no terminal
-	demoResultsAt   = 15 // ticks after which the first results are shown, at the latest
+	demoResultsAt   = 25 // ticks after which the first results are shown, at the latest
 	demoSpanDefault = 45 * time.Second
 
 	demoLiveLead     = 15 * time.Minute
@@ -171,9 +173,11 @@ func (d *demo) traffic(ctx context.Context, log *slog.Logger) error {
 	past.Seed, past.Shoppers, past.Start, past.Duration = d.seed, d.shoppers, now.Add(-d.history), d.history
 	past.MalformedShare, past.OversizeBytes = 0.001, d.settings.Decode.BytesMax+1
 	t := &traffic{kafka: &d.settings.Kafka, publisher: publisher, generator: shoppers.New(past), stamp: true, until: now}
-	if _, err := t.send(ctx); err != nil {
+	sent, err := t.send(ctx)
+	if err != nil {
 		return ignoreEnd(ctx, err)
 	}
+	d.past.Store(sent)
 	live := past
 	live.Seed, live.Shoppers, live.Duration = d.seed+1, max(d.shoppers, int(d.rate*demoLiveShoppers)), 24*time.Hour
 	// They began a while ago, so that the traffic is at its rate from the first second.
@@ -229,7 +233,7 @@ func (d *demo) watch(ctx context.Context, failed <-chan error, httpAddr <-chan s
 				d.line(c.line(last, d.perLine()))
 				last = c
 			}
-			if !shown && (n >= demoResultsAt || c.records > 0 && c.lag == 0 && n > 5) {
+			if past := d.past.Load(); !shown && (n >= demoResultsAt || past > 0 && c.durable >= float64(past)) {
 				d.line("")
 				shown = true
 				if err := d.results(ctx); err != nil {

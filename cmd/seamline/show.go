@@ -19,8 +19,8 @@ func isTerminal(f *os.File) bool {
 
 // counters are the figures of the demo's line, read from the metrics that everybody sees.
 type counters struct {
-	records, events, duplicates, refused, identifiers, profiles, changes, lag float64
-	members                                                                   float64
+	records, events, duplicates, refused, identifiers, profiles, members, lag float64
+	durable                                                                   float64 // records in batches that every sink has
 }
 
 // count reads the registry.
@@ -38,15 +38,18 @@ func (d *demo) count() counters {
 	return counters{records: sums["seamline_consumers_records_total"], events: sums["seamline_decode_events_total"],
 		duplicates: sums["seamline_dedup_duplicates_total"], refused: sums["seamline_decode_rejects_total"],
 		identifiers: sums["seamline_stitch_identifiers"], profiles: sums["seamline_stitch_profiles"],
-		changes: sums["seamline_audience_changes_total"], members: sums["seamline_audience_members"], lag: sums["seamline_consumers_lag_records"]}
+		durable: sums["seamline_line_batch_records"], members: sums["seamline_audience_members"], lag: sums["seamline_consumers_lag_records"]}
 }
 
+// value gives a counter or gauge, or the sum of what a histogram observed.
 func value(m *dto.Metric) float64 {
 	switch {
 	case m.GetCounter() != nil:
 		return m.GetCounter().GetValue()
 	case m.GetGauge() != nil:
 		return m.GetGauge().GetValue()
+	case m.GetHistogram() != nil:
+		return m.GetHistogram().GetSampleSum()
 	}
 	return 0
 }
