@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"math"
+	"math/bits"
 	"strconv"
 	"time"
 )
@@ -175,19 +176,28 @@ func CurrencyPlaces(currency string) int {
 	return 2
 }
 
-// Mul multiplies two Decimals, rounding half away from zero; the product saturates at the range of Decimal(18,4).
+// Mul multiplies two Decimals exactly, rounding half away from zero; the product saturates at the range of Decimal(18,4).
 func (d Decimal) Mul(e Decimal) Decimal {
-	f := math.Round(float64(d) * float64(e) / float64(DecimalOne))
-	if math.Abs(f) < 1<<52 {
-		// Exact: the integers fit, so the product is computed without floats.
-		p := int64(d) * int64(e)
-		half := int64(DecimalOne) / 2
-		if p < 0 {
-			half = -half
-		}
-		return Decimal((p + half) / int64(DecimalOne))
+	hi, lo := bits.Mul64(d.magnitude(), e.magnitude())
+	lo, carry := bits.Add64(lo, uint64(DecimalOne)/2, 0)
+	hi += carry
+	product := uint64(decimalMax)
+	if hi < uint64(DecimalOne) {
+		quotient, _ := bits.Div64(hi, lo, uint64(DecimalOne))
+		product = min(product, quotient)
 	}
-	return Decimal(max(-decimalMax, min(decimalMax, f)))
+	if (d < 0) != (e < 0) {
+		return -Decimal(product)
+	}
+	return Decimal(product)
+}
+
+// magnitude is the absolute value; that of the smallest int64 fits as well.
+func (d Decimal) magnitude() uint64 {
+	if d < 0 {
+		return -uint64(d)
+	}
+	return uint64(d)
 }
 
 // String gives the shortest plain decimal, such as 12.5 or -0.0001.
@@ -195,9 +205,9 @@ func (d Decimal) String() string { return string(d.Append(nil)) }
 
 // Append appends String's form to b.
 func (d Decimal) Append(b []byte) []byte {
-	u := uint64(d)
+	u := d.magnitude()
 	if d < 0 {
-		b, u = append(b, '-'), uint64(-d)
+		b = append(b, '-')
 	}
 	b = strconv.AppendUint(b, u/uint64(DecimalOne), 10)
 	fraction := u % uint64(DecimalOne)

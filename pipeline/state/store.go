@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -53,8 +54,11 @@ type Point struct {
 
 // Store is the embedded store of one pipeline.
 type Store struct {
-	db    *pebble.DB
-	lock  *pebble.Lock
+	db         *pebble.DB
+	lock       *pebble.Lock
+	pipelineID string
+
+	mu    sync.Mutex // guards point: the line collects one checkpoint while it commits the one before
 	point Point
 }
 
@@ -83,7 +87,7 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open state in %s: %w", cfg.Dir, err), lock.Close())
 	}
-	s := &Store{db: db, lock: lock}
+	s := &Store{db: db, lock: lock, pipelineID: cfg.PipelineID}
 	if err := s.readPoint(cfg); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -114,11 +118,16 @@ func (s *Store) readPoint(cfg Config) error {
 }
 
 // Point gives the checkpoint that the store stands at; batch 0 with no positions for a new one.
-func (s *Store) Point() Point { return s.point }
+func (s *Store) Point() Point {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.point
+}
 
 // Intents gives the intents after the checkpoint, oldest first: batches whose rows may have been written.
 func (s *Store) Intents() ([]Intent, error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: intentKey(s.point.Batch + 1), UpperBound: prefixEnd(prefixIntent)})
+	after := s.Point().Batch
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: intentKey(after + 1), UpperBound: prefixEnd(prefixIntent)})
 	if err != nil {
 		return nil, fmt.Errorf("read intents: %w", err)
 	}
@@ -129,7 +138,7 @@ func (s *Store) Intents() ([]Intent, error) {
 		if err := json.Unmarshal(it.Value(), &intent); err != nil {
 			return nil, fmt.Errorf("read intent: %w", err)
 		}
-		if want := s.point.Batch + uint64(len(intents)) + 1; intent.Batch != want {
+		if want := after + uint64(len(intents)) + 1; intent.Batch != want {
 			return nil, fmt.Errorf("read intents: batch %d follows where batch %d must", intent.Batch, want)
 		}
 		intents = append(intents, intent)
@@ -159,7 +168,7 @@ type Checkpoint struct {
 // Collect asks every keeper for what changed and gives a checkpoint that stands for batch number and positions.
 func (s *Store) Collect(keepers []schemas.Keeper, number uint64, positions []schemas.Range) (*Checkpoint, error) {
 	c := &Checkpoint{store: s, batch: s.db.NewBatch()}
-	c.point = Point{Format: Format, PipelineID: s.point.PipelineID, Batch: number, Positions: positions}
+	c.point = Point{Format: Format, PipelineID: s.pipelineID, Batch: number, Positions: positions}
 	for _, k := range keepers {
 		if err := k.Save(&writer{batch: c.batch, prefix: stagePrefix(k)}); err != nil {
 			return nil, errors.Join(fmt.Errorf("save state of %s: %w", k.Name(), err), c.batch.Close())
@@ -186,7 +195,9 @@ func (c *Checkpoint) Commit() error {
 	if err := c.batch.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("commit checkpoint: %w", err)
 	}
+	c.store.mu.Lock()
 	c.store.point = c.point
+	c.store.mu.Unlock()
 	return c.batch.Close()
 }
 
