@@ -144,7 +144,7 @@ func parseExponent(s string) (Decimal, error) {
 		return 0, ErrDecimalSyntax
 	}
 	f = math.Round(f * float64(DecimalOne))
-	if math.IsNaN(f) || math.Abs(f) > decimalMax {
+	if math.IsNaN(f) || math.Abs(f) >= decimalMax { // as a float the limit rounds up to 1e18
 		return 0, ErrDecimalRange
 	}
 	return Decimal(f), nil
