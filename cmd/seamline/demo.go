@@ -209,7 +209,7 @@ func (d *demo) watch(ctx context.Context, failed <-chan error, httpAddr <-chan s
 	} else {
 		fmt.Fprintln(d.out, "Ctrl-C ends it.")
 	}
-	shown, addr := false, ""
+	shown, addr, lastAt := false, "", 0
 	var last counters
 	for n := 1; ; n++ {
 		select {
@@ -229,9 +229,9 @@ func (d *demo) watch(ctx context.Context, failed <-chan error, httpAddr <-chan s
 			fmt.Fprintf(d.out, "  HTTP        http://%s  /healthz /readyz /metrics\n", addr)
 		case <-tick.C:
 			c := d.count()
-			if d.terminal || n%demoPlainEvery == 0 {
-				d.line(c.line(last, d.perLine()))
-				last = c
+			if d.terminal || n%demoPlainEvery == 0 || last.records == 0 && c.records > 0 {
+				d.line(c.line(last, float64(n-lastAt)*demoTick.Seconds()))
+				last, lastAt = c, n
 			}
 			if past := d.past.Load(); !shown && (n >= demoResultsAt || past > 0 && c.durable >= float64(past)) {
 				d.line("")
@@ -243,13 +243,6 @@ func (d *demo) watch(ctx context.Context, failed <-chan error, httpAddr <-chan s
 			}
 		}
 	}
-}
-
-func (d *demo) perLine() float64 {
-	if d.terminal {
-		return demoTick.Seconds()
-	}
-	return demoPlainEvery * demoTick.Seconds()
 }
 
 // line prints text, in place on a terminal. An empty text leaves the line that is being rewritten.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 
@@ -105,8 +106,14 @@ func runVersion(context.Context, []string) error {
 	return nil
 }
 
-// version is the module's version or, in a checkout, the commit.
+// release is set by the linker in builds that know no module version, such as the image's.
+var release string
+
+// version is the release, the module's version or, in a checkout, the commit.
 func version() string {
+	if release != "" && release != "dev" {
+		return release + " " + runtime.Version()
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

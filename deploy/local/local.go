@@ -1,3 +1,5 @@
+//go:build !fetch
+
 // Package local is the embedded default: a broker and a ClickHouse on loopback ports, without Docker or configuration.
 // In comes a data directory and, at most, some ports; out come the addresses of two servers that answer, and that end with this process.
 // It never listens beyond loopback, never leaves a child process behind and never runs a download that it could not verify.
@@ -81,11 +83,4 @@ func (s *Stack) Addresses() Addresses {
 // Close stops both parts and keeps their data. A second call does nothing.
 func (s *Stack) Close() error {
 	return errors.Join(s.ClickHouse.Close(), s.Kafka.Close())
-}
-
-func orDiscard(log *slog.Logger) *slog.Logger {
-	if log == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return log
 }
