@@ -16,18 +16,15 @@ help: ## list the targets
 
 build: ## build the one binary, build/seamline
 	@mkdir -p $(BUILD)
+	@echo "building $(BUILD)/seamline"
 	@go build $(GOFLAGS_) -trimpath -o $(BUILD)/seamline ./cmd/seamline
 
+# Compiling is most of a first start, so the demo's binary is built without optimisation: a quarter less time until something moves.
 demo: ## start everything embedded, with live traffic (DEMO="--for 30s" ends it by itself)
-	@$(MAKE) --no-print-directory fetch-ahead build
-	@$(BUILD)/seamline demo $(DEMO)
-
-# The first time, ClickHouse's library is downloaded while the rest is built. If that fails, the demo tries again and says why.
-fetch-ahead:
 	@mkdir -p $(BUILD)
-	@echo "building (the first time, Go downloads the modules, and npm ClickHouse's library beside it: two minutes on two cores)"
-	@go build $(GOFLAGS_) -trimpath -tags fetch -o $(BUILD)/fetch ./deploy/local/fetch
-	@$(BUILD)/fetch >$(BUILD)/fetch.log 2>&1 </dev/null &
+	@echo "building $(BUILD)/seamline-demo (the first time, Go downloads and compiles the modules: a minute and a half on two cores)"
+	@go build $(GOFLAGS_) -trimpath -gcflags='all=-N -l' -o $(BUILD)/seamline-demo ./cmd/seamline
+	@$(BUILD)/seamline-demo demo $(DEMO)
 
 test: ## unit tests, tests on kfake and on the real ClickHouse engine, and the pure parts under the race detector
 	@echo "unit and end-to-end tests (the first time, ClickHouse's library is downloaded with npm)"
@@ -73,4 +70,4 @@ bench: build ## events per second and CPU per event: Go benchmarks per stage, th
 clean: ## remove what was built
 	@rm -rf $(BUILD)
 
-.PHONY: help build demo fetch-ahead test race test-kafka test-containers check lint fuzz fuzz-short bench clean
+.PHONY: help build demo test race test-kafka test-containers check lint fuzz fuzz-short bench clean

@@ -1,5 +1,3 @@
-//go:build !fetch
-
 // Package local is the embedded default: a broker and a ClickHouse on loopback ports, without Docker or configuration.
 // In comes a data directory and, at most, some ports; out come the addresses of two servers that answer, and that end with this process.
 // It never listens beyond loopback, never leaves a child process behind and never runs a download that it could not verify.
