@@ -94,14 +94,6 @@ type Profile struct {
 	State []byte // serialized leaves; enough to go on from
 }
 
-// Recency gives the time since the last order, or -1 without one.
-func (p *Profile) Recency(now Time) Time {
-	if p.LastOrder == 0 {
-		return -1
-	}
-	return now - p.LastOrder
-}
-
 // Membership is one row of audience_members: whether a profile is in an audience now.
 type Membership struct {
 	Audience  string

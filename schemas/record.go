@@ -32,16 +32,6 @@ type Record struct {
 	Headers   []Header
 }
 
-// Header gives the value of the last header named key, and whether there is one.
-func (r *Record) Header(key string) ([]byte, bool) {
-	for i := len(r.Headers) - 1; i >= 0; i-- {
-		if r.Headers[i].Key == key {
-			return r.Headers[i].Value, true
-		}
-	}
-	return nil, false
-}
-
 // Range is the half-open interval [From, To) of offsets of one partition.
 type Range struct {
 	Topic     string `json:"topic"`

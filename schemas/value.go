@@ -6,9 +6,11 @@ package schemas
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math"
 	"math/bits"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -63,6 +65,25 @@ func (t *Time) UnmarshalText(text []byte) error {
 
 // Span converts a duration to the unit of Time, rounding towards zero.
 func Span(d time.Duration) Time { return Time(d.Milliseconds()) }
+
+// ParseSpan reads a positive duration such as 36h, which may also be in days, such as 30d.
+func ParseSpan(text string) (Time, error) {
+	if days, found := strings.CutSuffix(text, "d"); found {
+		n, err := strconv.Atoi(days)
+		if err != nil || n < 1 || n > spanDaysMax {
+			return 0, fmt.Errorf("%q is not a number of days", text)
+		}
+		return Time(n) * Day, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Second {
+		return 0, fmt.Errorf("%q is not a span such as \"36h\" or \"30d\"", text)
+	}
+	return Span(d), nil
+}
+
+// spanDaysMax keeps every span, added to any accepted time, within what ClickHouse's DateTime64 holds.
+const spanDaysMax = 36_500
 
 // Decimal is a fixed-point number with four decimal places: money or a quantity in ten-thousandths, as ClickHouse's Decimal(18,4).
 type Decimal int64

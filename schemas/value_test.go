@@ -112,6 +112,20 @@ func TestMinorUnits(t *testing.T) {
 	}
 }
 
+func TestParseSpan(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]Time{"1s": Second, "90m": 90 * Minute, "36h": 36 * Hour, "30d": 30 * Day, "36500d": 36_500 * Day} {
+		if got, err := ParseSpan(in); err != nil || got != want {
+			t.Errorf("%q: got %d, error %v; want %d", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "d", "0d", "-1d", "1.5d", "36501d", "0s", "-1h", "999ms", "soon"} {
+		if got, err := ParseSpan(in); err == nil {
+			t.Errorf("%q reads as %d", in, got)
+		}
+	}
+}
+
 func TestTimeText(t *testing.T) {
 	t.Parallel()
 	at := TimeOf(time.Date(2026, 2, 28, 23, 59, 59, 123_999_999, time.FixedZone("", 3600)))

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"sort"
 	"time"
 
@@ -109,35 +111,20 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Gatherer, error) {
 
 // begin finds partitions and positions, trying again for as long as the brokers do not answer.
 func (g *Gatherer) begin(ctx context.Context) error {
-	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-		err := g.discover(ctx)
-		if err == nil && g.opt.UntilCaughtUp {
-			err = g.readEnds(ctx)
-		}
-		if err == nil {
-			g.opt.Report(nil)
-			return nil
-		}
-		if isFatal(err) || ctx.Err() != nil {
+	return g.cfg.await(ctx, g.opt.Report, g.opt.Log, func() error {
+		if err := g.discover(ctx); err != nil || !g.opt.UntilCaughtUp {
 			return err
 		}
-		g.opt.Report(err)
-		g.opt.Log.Warn("waiting for Kafka", "brokers", g.cfg.Brokers, "wait_ms", wait.Milliseconds(), "err", err)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+		return g.readEnds(ctx)
+	})
 }
+
+// topics lists the names of the feeds' topics, sorted.
+func (g *Gatherer) topics() []string { return slices.Sorted(maps.Keys(g.feeds)) }
 
 // discover adds partitions that are not read yet.
 func (g *Gatherer) discover(ctx context.Context) error {
-	names := make([]string, 0, len(g.feeds))
-	for name := range g.feeds {
-		names = append(names, name)
-	}
-	sort.Strings(names)
+	names := g.topics()
 	starts, err := g.admin.ListStartOffsets(ctx, names...)
 	if err != nil {
 		return fmt.Errorf("list start offsets: %w", err)
@@ -186,10 +173,7 @@ func (g *Gatherer) discover(ctx context.Context) error {
 }
 
 func (g *Gatherer) readEnds(ctx context.Context) error {
-	names := make([]string, 0, len(g.feeds))
-	for name := range g.feeds {
-		names = append(names, name)
-	}
+	names := g.topics()
 	ends, err := g.admin.ListEndOffsets(ctx, names...)
 	if err == nil {
 		err = ends.Error()
@@ -380,6 +364,6 @@ func (g *Gatherer) Close() { g.client.Close() }
 
 // isFatal tells whether waiting does not help.
 func isFatal(err error) bool {
-	return errors.Is(err, ErrGap) || errors.Is(err, kerr.UnknownTopicOrPartition) ||
+	return errors.Is(err, ErrGap) || errors.Is(err, ErrNoTopic) || errors.Is(err, kerr.UnknownTopicOrPartition) ||
 		errors.Is(err, kerr.SaslAuthenticationFailed) || errors.Is(err, kerr.TopicAuthorizationFailed)
 }

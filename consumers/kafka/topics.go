@@ -43,14 +43,24 @@ func EnsureTopics(ctx context.Context, cfg Config, opt TopicOptions) error {
 		wanted = append(wanted, cfg.Topic(f))
 	}
 	slices.Sort(wanted)
-	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-		err := ensure(ctx, kadm.NewClient(client), cfg, wanted)
-		if err == nil || errors.Is(err, ErrNoTopic) || isFatal(err) || ctx.Err() != nil {
-			opt.Report(err)
+	return cfg.await(ctx, opt.Report, opt.Log, func() error { return ensure(ctx, kadm.NewClient(client), cfg, wanted) })
+}
+
+// Waits between tries to reach the brokers.
+const (
+	awaitMin = 200 * time.Millisecond
+	awaitMax = 10 * time.Second
+)
+
+// await tries until it succeeds, ctx ends, or trying again cannot help, and reports what it waits for.
+func (c *Config) await(ctx context.Context, report func(error), log *slog.Logger, try func() error) error {
+	for wait := awaitMin; ; wait = min(2*wait, awaitMax) {
+		err := try()
+		report(err)
+		if err == nil || isFatal(err) || ctx.Err() != nil {
 			return err
 		}
-		opt.Report(err)
-		opt.Log.Warn("waiting for Kafka", "brokers", cfg.Brokers, "wait_ms", wait.Milliseconds(), "err", err)
+		log.Warn("waiting for Kafka", "brokers", c.Brokers, "wait_ms", wait.Milliseconds(), "err", err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

@@ -2,14 +2,11 @@ package audience
 
 import (
 	_ "embed"
-	"errors"
 	"fmt"
 	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -176,26 +173,10 @@ func (p *spanPatcher) Visit(node *ast.Node) {
 		}
 		return
 	}
-	span, err := parseSpan(text.Value)
+	span, err := schemas.ParseSpan(text.Value)
 	if err != nil {
 		p.err = fmt.Errorf("%s: %w", name.Value, err)
 		return
 	}
 	ast.Patch(&call.Arguments[1], &ast.IntegerNode{Value: int(span)})
-}
-
-// parseSpan reads a duration that may also be in days, such as 30d.
-func parseSpan(text string) (schemas.Time, error) {
-	if days, found := strings.CutSuffix(text, "d"); found {
-		n, err := strconv.Atoi(days)
-		if err != nil || n < 1 || n > 36_500 {
-			return 0, fmt.Errorf("%q is not a number of days", text)
-		}
-		return schemas.Time(n) * schemas.Day, nil
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < time.Second {
-		return 0, errors.New(strconv.Quote(text) + ` is not a span such as "36h" or "30d"`)
-	}
-	return schemas.Span(d), nil
 }

@@ -180,9 +180,6 @@ func (s *Store) Collect(keepers []schemas.Keeper, number uint64, positions []sch
 // Bytes is the size of the checkpoint.
 func (c *Checkpoint) Bytes() int { return c.batch.Len() }
 
-// Batch is the number of the batch that the checkpoint stands for.
-func (c *Checkpoint) Batch() uint64 { return c.point.Batch }
-
 // Commit stores the checkpoint durably and forgets the intents that it covers.
 func (c *Checkpoint) Commit() error {
 	value, err := json.Marshal(c.point)

@@ -7,9 +7,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -204,7 +202,7 @@ func (f *namespaceFile) rule(name string) (*Namespace, error) {
 		return nil, errors.New("limit and fanout must not be negative")
 	}
 	if f.Within != "" {
-		span, err := parseSpan(f.Within)
+		span, err := schemas.ParseSpan(f.Within)
 		if err != nil {
 			return nil, fmt.Errorf("within: %w", err)
 		}
@@ -224,22 +222,6 @@ func (f *namespaceFile) rule(name string) (*Namespace, error) {
 		}
 	}
 	return ns, nil
-}
-
-// parseSpan reads a duration that may also be in days, such as 90d.
-func parseSpan(s string) (schemas.Time, error) {
-	if days, found := strings.CutSuffix(s, "d"); found {
-		n, err := strconv.Atoi(days)
-		if err != nil || n < 1 {
-			return 0, fmt.Errorf("%q is not a number of days", s)
-		}
-		return schemas.Time(n) * schemas.Day, nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("%q is not a duration such as 90d or 12h", s)
-	}
-	return schemas.Span(d), nil
 }
 
 // compile makes patterns that match whole values, whatever their case.
