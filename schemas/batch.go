@@ -5,10 +5,20 @@ import (
 	"fmt"
 )
 
-// Touch is a profile that a batch must fold again.
+// Touch is a profile that must be looked at again.
 type Touch struct {
 	Profile uint32
 	Due     Time // the timer that fell due, where only time touched the profile; 0 where an event or a merge did
+}
+
+// Moment is one step of the fold: an event, or a timer that fell due before the next event. Its fields are filled from left to right,
+// and its memory is used again for the next moment.
+type Moment struct {
+	Clock    Time      // what time it is for windows and timers; never goes back
+	Event    *Event    // nil where only time passes
+	Touched  []Touch   // profiles to look at, each once, merged-away ones first; filled by stitch, or with the timer that fell due
+	Profiles []Profile // filled by score, in the order of Touched; without State
+	Timers   []Touch   // filled by score and audience: when a profile must be looked at although no event arrives
 }
 
 // StageTook is how long one stage took for a batch, in nanoseconds.
@@ -23,7 +33,9 @@ type Batch struct {
 	Number  uint64
 	Now     Time // the one reading of the wall clock, or the fixed --now
 	Fixed   bool // Now is fixed, and time passes by event time only
-	Advance Time // where Now is fixed, the clock moves at least to here; 0 for nowhere
+	Latest  Time // events up to here are possible, however old their record is; 0: the record's time alone counts
+	Advance Time // at the end of the batch the clock moves at least to here; 0 for nowhere
+	Rewind  bool // the records were read before, and only what was never accepted counts
 	Ranges  []Range
 	Records []Record // in canonical order: record time, then topic, partition, offset
 
@@ -33,20 +45,14 @@ type Batch struct {
 	Dropped []DroppedElement
 	Arenas  []*Decoded // the memory behind Events, one per worker; kept from batch to batch
 
-	// Filled by the timers stage: what time it is for windows and timers. Now, or the latest event time so far where Now is fixed.
-	Clock Time
-
 	// Filled by stitch.
 	Decisions   []Decision
 	Identifiers []IdentifierRow // new or changed
 	Aliases     []Alias
-	Touched     []Touch // each profile once, in order of index; due timers are added by the timers stage
+	Touched     []Touch // every profile that a moment of the batch touched, once, in order of index
 
 	// Filled by score.
 	Profiles []Profile // in the order of Touched
-
-	// Filled by score and audience: when a profile must be looked at again although no event arrives.
-	Timers []Touch
 
 	// Filled by audience.
 	Memberships []Membership
@@ -61,7 +67,7 @@ func (b *Batch) Reset() {
 		Ranges: b.Ranges[:0], Records: b.Records[:0], Events: b.Events[:0], Rejects: b.Rejects[:0], Dropped: b.Dropped[:0],
 		Arenas:    b.Arenas,
 		Decisions: b.Decisions[:0], Identifiers: b.Identifiers[:0], Aliases: b.Aliases[:0], Touched: b.Touched[:0],
-		Profiles: b.Profiles[:0], Timers: b.Timers[:0], Memberships: b.Memberships[:0], Changes: b.Changes[:0], Took: b.Took[:0],
+		Profiles: b.Profiles[:0], Memberships: b.Memberships[:0], Changes: b.Changes[:0], Took: b.Took[:0],
 	}
 }
 
@@ -93,11 +99,38 @@ type Stage interface {
 	Apply(b *Batch) error
 }
 
+// Folder is a stage that takes a batch moment by moment, in step with the other folders of the line: what one moment changed is known
+// to all of them before the next. So no result depends on where batches are cut. Apply comes last and closes the batch: it fills the
+// rows of what the batch changed.
+type Folder interface {
+	Stage
+	// Begin comes before the batch's first moment, for what is cheaper done for all events together.
+	Begin(b *Batch) error
+	Step(b *Batch, m *Moment) error
+}
+
+// Clock is the folder that keeps the time and the timers.
+type Clock interface {
+	Folder
+	// Advance moves the clock to t, if that is later.
+	Advance(t Time)
+	// Next gives the clock's reading at the earliest timer that is due, and the profile that it touches; false where none is due.
+	Next() (Touch, bool)
+	// Now is the clock's reading.
+	Now() Time
+}
+
 // Sink makes a batch durable in one place. Write returns nil when it is durable; writing the same batch again is harmless.
 // An error is worth a retry unless it wraps ErrFatal.
 type Sink interface {
 	Name() string
 	Write(ctx context.Context, b *Batch) error
+}
+
+// Planner is a sink that tells before it writes what it is going to write, so that a replay can be held against it.
+type Planner interface {
+	Sink
+	Plan(b *Batch) []Block
 }
 
 // Keeper is a stage with state. Save writes what changed since the last Save; Load reads all of it, before the first Apply.

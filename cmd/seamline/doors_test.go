@@ -15,20 +15,23 @@ import (
 const module = "github.com/seamline/seamline/"
 
 // doors says which of our packages a room may import, beside itself and those below it. Rooms know only the words; only cmd knows
-// the rooms. `field` and `state` are tools of the consumers and of the line, and know no room either.
+// the rooms. `field`, `state` and `slab` are tools of the
+// consumers, the line and its stages, and know no room either.
 var doors = map[string][]string{
 	"cmd":               {"*"},
 	"schemas":           {},
 	"consumers/decode":  {"schemas", "consumers/field"},
+	"consumers/kafka":   {"schemas", "schemas/fault"},
 	"consumers":         {"schemas", "consumers/field"},
-	"pipeline":          {"schemas", "pipeline/state"},
-	"pipeline/state":    {"schemas"},
-	"pipeline/stitch":   {"schemas"},
-	"pipeline/score":    {"schemas"},
-	"pipeline/audience": {"schemas"},
-	"pipeline/timers":   {"schemas"},
-	"pipeline/dedup":    {"schemas"},
-	"sinks":             {"schemas", "schemas/tables"},
+	"pipeline":          {"schemas", "schemas/fault", "pipeline/state"},
+	"pipeline/state":    {"schemas", "schemas/fault"},
+	"pipeline/slab":     {},
+	"pipeline/stitch":   {"schemas", "pipeline/slab"},
+	"pipeline/score":    {"schemas", "pipeline/slab"},
+	"pipeline/audience": {"schemas", "pipeline/slab"},
+	"pipeline/timers":   {"schemas", "pipeline/slab"},
+	"pipeline/dedup":    {"schemas", "pipeline/slab"},
+	"sinks":             {"schemas", "schemas/fault", "schemas/tables"},
 	"deploy":            {"schemas"},
 }
 
