@@ -1,0 +1,197 @@
+// Package slab keeps large numbers of pointer-free records outside the garbage collector's sight, and may be larger than memory.
+// Records come in by value; pointers into mapped memory and copies go out. With a ceiling the memory is a temporary file whose cold
+// pages leave memory between batches. It never keeps anything beyond the process, and never frees what a slab or a table took.
+package slab
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"unsafe"
+)
+
+// ErrFull says that there is no room: the file system of the directory is full, or the system gives no more memory.
+var ErrFull = errors.New("no room for state")
+
+// Config says where the memory of a space is.
+type Config struct {
+	Dir          string // holds one unlinked file; empty for anonymous memory
+	CeilingBytes int64  // most bytes of the file that stay in memory; 0 for anonymous memory, which has no ceiling
+}
+
+const (
+	stepBytesMin = 1 << 20   // what a space grows by at least
+	stepFileMin  = 16 << 20  // the same for files, whose blocks are reserved
+	stepBytesMax = 512 << 20 // what it grows by at most, unless one reservation needs more
+	alignBytes   = 64        // a cache line
+
+	chunkBytesMin = 32 << 10 // slabs and tables take no less at a time
+)
+
+// step is one mapping. Its memory is handed out from the front and never moves.
+type step struct {
+	memory []byte
+	used   int64
+}
+
+// Space is where slabs and tables get their memory. It may be shared by any number of them. A nil Space gives anonymous memory.
+type Space struct {
+	cfg  Config
+	file *os.File // nil for anonymous memory
+
+	mu       sync.Mutex // guards the following
+	steps    []step
+	open     int   // steps before this one are used up
+	taken    int64 // bytes handed out
+	mapped   int64
+	chunks   int64 // bytes of one chunk of every slab and table
+	chunkMax int64 // bytes of the largest of these chunks
+	hand     hand
+}
+
+// NewSpace makes a space. With a directory and a ceiling it makes a file there that has no name, so that nothing is left of it after the
+// process. Where the system is not Linux the memory is anonymous in any case.
+func NewSpace(cfg Config) (*Space, error) {
+	s := &Space{cfg: cfg}
+	if cfg.CeilingBytes < 0 {
+		return nil, fmt.Errorf("ceiling of %d bytes: must not be negative", cfg.CeilingBytes)
+	}
+	if cfg.Dir == "" || cfg.CeilingBytes == 0 || !fileBacked {
+		return s, nil
+	}
+	file, err := os.CreateTemp(cfg.Dir, "slab-*")
+	if err != nil {
+		return nil, fmt.Errorf("create file for state: %w", err)
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, errors.Join(fmt.Errorf("unlink file for state: %w", err), file.Close())
+	}
+	s.file = file
+	s.hand.others = sharedResident()
+	return s, nil
+}
+
+// reserveFactor covers what tables need beyond their entries: a segment that divided is 30 % full.
+const reserveFactor = 4
+
+// Reserve makes sure that records of so many bytes can be put into the slabs and tables of the space without failing. The caller counts
+// records times their size; the space adds what free slots and whole chunks need. It fails with ErrFull and then changes nothing.
+// Without a Reserve, or after one that was too small, a slab or table that gets no memory panics with an error that wraps ErrFull.
+func (s *Space) Reserve(bytes int64) error {
+	if s == nil || bytes <= 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	need := bytes*reserveFactor + s.chunks
+	for i := s.open; i < len(s.steps); i++ {
+		if need -= max(0, s.steps[i].room()-s.chunkMax); need <= 0 { // the rest of a step may be too small for a chunk
+			return nil
+		}
+	}
+	return s.grow(need + s.chunkMax)
+}
+
+func (s *step) room() int64 { return int64(len(s.memory)) - s.used }
+
+// grow maps at least so many bytes more.
+func (s *Space) grow(need int64) error {
+	least := int64(stepBytesMin)
+	if s.file != nil {
+		least = stepFileMin
+	}
+	page := int64(os.Getpagesize())
+	size := max(need, min(max(s.mapped/4, least), stepBytesMax))
+	size = (size + page - 1) / page * page
+	memory, err := s.mapMore(size)
+	if err != nil && size > need { // the least may still fit
+		size = (need + page - 1) / page * page
+		memory, err = s.mapMore(size)
+	}
+	if err != nil {
+		return err
+	}
+	s.steps = append(s.steps, step{memory: memory})
+	s.mapped += size
+	return nil
+}
+
+func (s *Space) mapMore(size int64) ([]byte, error) {
+	if s.file != nil {
+		return mapFile(s.file, s.cfg.Dir, s.mapped, size)
+	}
+	memory, err := syscall.Mmap(-1, 0, int(size), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		return nil, fmt.Errorf("map %d bytes of memory: %w: %w", size, ErrFull, err)
+	}
+	return memory, nil
+}
+
+// take hands out zeroed memory that never moves.
+func (s *Space) take(bytes int64) unsafe.Pointer {
+	bytes = (bytes + alignBytes - 1) / alignBytes * alignBytes
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := s.open; ; i++ {
+		if i == len(s.steps) {
+			if err := s.grow(bytes); err != nil {
+				panic(fmt.Errorf("slab: %w", err))
+			}
+		}
+		if st := &s.steps[i]; st.room() >= bytes {
+			p := unsafe.Pointer(&st.memory[st.used])
+			st.used += bytes
+			s.taken += bytes
+			return p
+		}
+		if i == s.open && s.steps[i].room() < chunkBytesMin {
+			s.open++
+		}
+	}
+}
+
+// join counts a new slab or table in, which takes memory in chunks of so many bytes. Where the space is nil it gives one.
+func (s *Space) join(chunkBytes int64) *Space {
+	if s == nil {
+		return &Space{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.chunks += chunkBytes
+	s.chunkMax = max(s.chunkMax, chunkBytes)
+	return s
+}
+
+// Bytes is how much the slabs and tables have taken, in memory or not.
+func (s *Space) Bytes() int64 {
+	if s == nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken
+}
+
+// Close gives all memory back. Slabs and tables of the space must not be used afterwards.
+func (s *Space) Close() error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, st := range s.steps {
+		errs = append(errs, syscall.Munmap(st.memory))
+	}
+	s.steps, s.open, s.taken, s.mapped = nil, 0, 0, 0
+	if s.file != nil {
+		errs = append(errs, s.file.Close())
+		s.file = nil
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close state memory: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,23 @@
+//go:build !linux
+
+package slab
+
+import (
+	"errors"
+	"os"
+)
+
+// fileBacked tells that this system has anonymous memory only.
+const fileBacked = false
+
+type hand struct{ others int64 }
+
+func mapFile(*os.File, string, int64, int64) ([]byte, error) { return nil, errors.ErrUnsupported }
+
+func sharedResident() int64 { return 0 }
+
+// Trim does nothing: on this system memory is anonymous, and the system alone decides what stays.
+func (s *Space) Trim() error { return nil }
+
+// Resident is at most what was taken; this system does not tell more.
+func (s *Space) Resident() int64 { return s.Bytes() }
