@@ -45,6 +45,7 @@ type Space struct {
 	steps    []step
 	open     int   // steps before this one are used up
 	taken    int64 // bytes handed out
+	promised int64 // bytes reserved since the last Trim, less what was handed out since
 	mapped   int64
 	chunks   int64 // bytes of one chunk of every slab and table
 	chunkMax int64 // bytes of the largest of these chunks
@@ -76,22 +77,28 @@ func NewSpace(cfg Config) (*Space, error) {
 // reserveFactor covers what tables need beyond their entries: a segment that divided is 30 % full.
 const reserveFactor = 4
 
-// Reserve makes sure that records of so many bytes can be put into the slabs and tables of the space without failing. The caller counts
-// records times their size; the space adds what free slots and whole chunks need. It fails with ErrFull and then changes nothing.
-// Without a Reserve, or after one that was too small, a slab or table that gets no memory panics with an error that wraps ErrFull.
+// Reserve makes sure that records of so many bytes can be put into the slabs and tables of the space without failing, besides all that was
+// reserved since the last Trim. The caller counts records times their size; the space adds what free slots and whole chunks need.
+// It fails with ErrFull and then changes nothing. Without a Reserve, or after one that was too small, a slab or table that gets no memory panics with an error that wraps ErrFull.
 func (s *Space) Reserve(bytes int64) error {
 	if s == nil || bytes <= 0 {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	need := bytes*reserveFactor + s.chunks
+	promised := s.promised + bytes*reserveFactor
+	need := promised + s.chunks
 	for i := s.open; i < len(s.steps); i++ {
 		if need -= max(0, s.steps[i].room()-s.chunkMax); need <= 0 { // the rest of a step may be too small for a chunk
+			s.promised = promised
 			return nil
 		}
 	}
-	return s.grow(need + s.chunkMax)
+	if err := s.grow(need + s.chunkMax); err != nil {
+		return err
+	}
+	s.promised = promised
+	return nil
 }
 
 func (s *step) room() int64 { return int64(len(s.memory)) - s.used }
@@ -144,6 +151,7 @@ func (s *Space) take(bytes int64) unsafe.Pointer {
 			p := unsafe.Pointer(&st.memory[st.used])
 			st.used += bytes
 			s.taken += bytes
+			s.promised = max(0, s.promised-bytes)
 			return p
 		}
 		if i == s.open && s.steps[i].room() < chunkBytesMin {
@@ -162,6 +170,21 @@ func (s *Space) join(chunkBytes int64) *Space {
 	s.chunks += chunkBytes
 	s.chunkMax = max(s.chunkMax, chunkBytes)
 	return s
+}
+
+// Trim comes between batches. What was reserved before may be taken no longer. Where more of the file is in memory than the ceiling
+// allows, pages leave memory until that is kept again; contents stay as they are. It costs little where nothing is to do.
+func (s *Space) Trim() error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.promised = 0
+	if s.file == nil {
+		return nil
+	}
+	return s.keepCeiling()
 }
 
 // Bytes is how much the slabs and tables have taken, in memory or not.
@@ -185,7 +208,7 @@ func (s *Space) Close() error {
 	for _, st := range s.steps {
 		errs = append(errs, syscall.Munmap(st.memory))
 	}
-	s.steps, s.open, s.taken, s.mapped = nil, 0, 0, 0
+	s.steps, s.open, s.taken, s.promised, s.mapped = nil, 0, 0, 0, 0
 	if s.file != nil {
 		errs = append(errs, s.file.Close())
 		s.file = nil

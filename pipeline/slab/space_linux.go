@@ -68,20 +68,14 @@ type hand struct {
 
 const (
 	windowBytes  = 2 << 20 // what the hand drops at a time
-	trimFraction = 8       // Trim goes below the ceiling by one part in so many, so that it works seldom
+	trimFraction = 8       // keepCeiling goes below the ceiling by one part in so many, so that it works seldom
 )
 
-// Trim keeps the ceiling: where more of the file is in memory, the pages that the hand meets leave memory. It is called between batches,
-// and costs little where nothing is to do. Contents stay as they are. The process's shared resident memory less what it was at the
-// start is taken for ours, so that other spaces or mapped files of the process make it drop more than needed, and never less.
-func (s *Space) Trim() error {
-	if s == nil || s.file == nil {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// keepCeiling drops the pages that the hand meets. The process's shared resident memory less what it was at the start is taken for ours,
+// so that other spaces and mapped files of the process make it drop more than needed.
+func (s *Space) keepCeiling() error {
 	ceiling := s.cfg.CeilingBytes
-	if s.file == nil || sharedResident()-s.hand.others <= ceiling {
+	if sharedResident()-s.hand.others <= ceiling {
 		return nil
 	}
 	windows := 0

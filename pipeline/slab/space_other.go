@@ -16,8 +16,8 @@ func mapFile(*os.File, string, int64, int64) ([]byte, error) { return nil, error
 
 func sharedResident() int64 { return 0 }
 
-// Trim does nothing: on this system memory is anonymous, and the system alone decides what stays.
-func (s *Space) Trim() error { return nil }
+// keepCeiling is never called: no space has a file.
+func (s *Space) keepCeiling() error { return nil }
 
 // Resident is at most what was taken; this system does not tell more.
 func (s *Space) Resident() int64 { return s.Bytes() }
