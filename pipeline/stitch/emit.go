@@ -87,8 +87,16 @@ func (s *Stage) Profiles(f func(profile uint32)) {
 	}
 }
 
-// Leaves calls f for every leaf of a living profile.
-func (s *Stage) Leaves(p uint32, f func(leaf uint32)) { s.g.eachLeaf(p, f) }
+// Leaves calls f for every leaf of a living profile, in the order in which the leaves were made.
+func (s *Stage) Leaves(p uint32, f func(leaf uint32)) {
+	// Sorted, since the order of a component's list depends on restarts.
+	var few [32]uint32
+	leaves := s.g.appendLeaves(few[:0], p)
+	slices.Sort(leaves)
+	for _, l := range leaves {
+		f(l)
+	}
+}
 
 // Count counts a profile's identifiers, by namespace where there is a column for it.
 func (s *Stage) Count(p *schemas.Profile) {

@@ -236,7 +236,21 @@ func (g *graph) living(p uint32) uint32 {
 	return p
 }
 
-// eachLeaf calls f for every leaf of a profile.
+// appendLeaves appends the leaves of a profile in no certain order.
+func (g *graph) appendLeaves(leaves []uint32, p uint32) []uint32 {
+	start := g.profiles[p].root
+	if start == 0 {
+		return leaves
+	}
+	for l := start; ; {
+		leaves = append(leaves, l)
+		if l = g.leaves[l].next; l == start {
+			return leaves
+		}
+	}
+}
+
+// eachLeaf calls f for every leaf of a profile, in no certain order.
 func (g *graph) eachLeaf(p uint32, f func(l uint32)) {
 	start := g.profiles[p].root
 	if start == 0 {

@@ -53,7 +53,7 @@ func (s *Stage) adoptHead(head int) {
 		return
 	}
 	s.g.join(h.leaf, best)
-	s.profiles.add(best)
+	s.touch(best)
 	s.log(schemas.DecisionLinked, h, with, 0, "")
 	s.know(h, with, linkMade)
 }
@@ -61,7 +61,7 @@ func (s *Stage) adoptHead(head int) {
 // foundProfile makes a profile of a leaf.
 func (s *Stage) foundProfile(l uint32) {
 	p := s.g.found(l, s.event.Time)
-	s.profiles.add(p)
+	s.touch(p)
 	s.unsaved.profiles.add(p)
 }
 
@@ -90,8 +90,8 @@ func (s *Stage) unite(h, c *candidate) {
 	loser := max(a, b)
 	s.g.eachLeaf(loser, func(l uint32) { s.touchIdentifier(s.g.leaves[l].identifier) })
 	survivor, loser := s.g.merge(a, b)
-	s.profiles.add(survivor)
-	s.profiles.add(loser)
+	s.touch(survivor)
+	s.touch(loser)
 	s.unsaved.profiles.add(survivor)
 	s.unsaved.profiles.add(loser)
 	s.g.profiles[loser].merged = s.event.Time
@@ -129,8 +129,8 @@ func (s *Stage) refuse(h, c *candidate, rule *Namespace) {
 	s.g.moveTo(c.id, to, s.event.Time)
 	s.unsaved.moves.add(c.id)
 	s.touchIdentifier(c.id)
-	s.profiles.add(other)
-	s.profiles.add(p)
+	s.touch(other)
+	s.touch(p)
 	s.log(schemas.DecisionDemoted, h, c, other, limitText(rule))
 	s.know(h, c, linkMade) // from now on, which the row above says
 	c.leaf = to

@@ -4,6 +4,7 @@
 package stitch
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -76,6 +77,8 @@ type Stage struct {
 	batch   *schemas.Batch
 	event   *schemas.Event
 	found   []candidate // of the event at hand
+	touched []uint32    // profiles that the event at hand touched, each once
+	ready   prepared    // of the batch at hand
 	scratch []byte
 
 	// What the batch at hand changed. Each list holds each index once.
@@ -101,19 +104,54 @@ func New(rules *Rules, key []byte, reg prometheus.Registerer) *Stage {
 // Name is the stage's stable name.
 func (s *Stage) Name() string { return "stitch" }
 
-// Apply gives every event its profile and fills Decisions, Identifiers, Aliases and Touched.
-func (s *Stage) Apply(b *schemas.Batch) error {
-	s.batch = b
+// Begin forgets what the batch before changed, and brings the identifiers of all events into one form.
+func (s *Stage) Begin(b *schemas.Batch) error {
 	s.identifiers.reset()
 	s.profiles.reset()
 	s.aliases.reset()
-	for _, e := range b.Events {
-		s.event = e
-		s.stitch(e)
-	}
-	s.emit(b)
-	s.batch, s.event = nil, nil
+	s.prepare(b)
 	return nil
+}
+
+// Step gives the moment's event its profile, and fills Decisions of the batch and Touched of the moment. A moment without an event has
+// its profiles already.
+func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
+	if m.Event == nil {
+		for _, t := range m.Touched {
+			s.profiles.add(t.Profile)
+		}
+		return nil
+	}
+	s.batch, s.event, s.touched = b, m.Event, s.touched[:0]
+	s.stitch(m.Event)
+	s.batch, s.event = nil, nil
+	slices.SortFunc(s.touched, func(p, q uint32) int {
+		if pm, qm := s.g.profiles[p].into != 0, s.g.profiles[q].into != 0; pm != qm {
+			if pm {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(p, q)
+	})
+	for _, p := range s.touched {
+		m.Touched = append(m.Touched, schemas.Touch{Profile: p})
+	}
+	return nil
+}
+
+// Apply closes the batch: it fills Identifiers, Aliases and Touched.
+func (s *Stage) Apply(b *schemas.Batch) error {
+	s.emit(b)
+	return nil
+}
+
+// touch remembers that the event at hand touched a profile.
+func (s *Stage) touch(p uint32) {
+	s.profiles.add(p)
+	if !slices.Contains(s.touched, p) {
+		s.touched = append(s.touched, p)
+	}
 }
 
 // stitch resolves one event.
@@ -139,27 +177,24 @@ func (s *Stage) stitch(e *schemas.Event) {
 	}
 	e.Leaf, e.Profile = l, s.g.profileOf(l)
 	e.ProfileID = s.g.profiles[e.Profile].id
-	s.profiles.add(e.Profile)
+	s.touch(e.Profile)
 	s.annotate(l)
 }
 
-// collect looks every identifier of an event up, drops placeholders, and sorts by priority.
+// collect takes the identifiers of an event, gives new ones an id, drops placeholders, and sorts by priority.
 func (s *Stage) collect(e *schemas.Event) {
 	s.found = s.found[:0]
-	for _, raw := range e.Identifiers {
-		ns := s.rules.namespace(raw.Namespace)
-		value, ok := normalise(ns.Normalise, raw.Value, s.rules.Region)
-		if !ok {
+	for _, form := range s.formsOf(e) {
+		if form.ns == nil {
 			s.metrics.ignored.WithLabelValues("invalid").Inc()
 			continue
 		}
-		var print fingerprint
-		print, s.scratch = s.g.print(s.scratch, ns.Name, value)
-		id, known := s.g.index[print]
+		ns := form.ns
+		id, known := s.g.index[form.print]
 		if !known {
-			id = s.g.addIdentifier(ns, value, print, e.Time)
+			id = s.g.addIdentifier(ns, form.value, form.print, e.Time)
 			i := &s.g.identifiers[id]
-			i.blocked, i.kiosk = s.rules.isBlocked(ns, value), s.rules.isKiosk(ns, value)
+			i.blocked, i.kiosk = s.rules.isBlocked(ns, form.value), s.rules.isKiosk(ns, form.value)
 			s.unsaved.identifiers.add(id)
 		}
 		i := &s.g.identifiers[id]

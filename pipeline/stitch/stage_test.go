@@ -13,8 +13,6 @@ import (
 
 	"github.com/seamline/seamline/pipeline/state"
 	"github.com/seamline/seamline/schemas"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 var seed = flag.Uint64("seed", 0, "seed of randomised tests; 0 draws one")
@@ -34,9 +32,16 @@ type story struct {
 	t     *testing.T
 	stage *Stage
 	batch schemas.Batch
+	steps [][]schemas.Touch // what each event touched
+	count int
 	all   []schemas.Decision
 	ids   map[uint64]schemas.IdentifierRow
 	alias map[schemas.ProfileID]schemas.ProfileID
+
+	since    map[schemas.ProfileID]schemas.Time
+	touched  map[uint32]bool
+	profiles []schemas.ProfileID // of all events, as processed
+	store    *state.Store        // where restarts are told
 }
 
 func tell(t *testing.T, rules string) *story {
@@ -46,7 +51,7 @@ func tell(t *testing.T, rules string) *story {
 		t.Fatal(err)
 	}
 	return &story{t: t, stage: New(r, []byte("test"), prometheus.NewRegistry()), ids: map[uint64]schemas.IdentifierRow{},
-		alias: map[schemas.ProfileID]schemas.ProfileID{}}
+		alias: map[schemas.ProfileID]schemas.ProfileID{}, since: map[schemas.ProfileID]schemas.Time{}, touched: map[uint32]bool{}}
 }
 
 // play gives the profile of each event, all events in one batch.
@@ -61,29 +66,52 @@ func (s *story) play(lines ...string) []schemas.ProfileID {
 		if _, err := fmt.Sscan(fields[0], &minute); err != nil {
 			s.t.Fatalf("event %d: %v", i, err)
 		}
-		e := &schemas.Event{ID: fmt.Sprintf("%d-%d", b.Number, i), Time: schemas.Day*20_000 + schemas.Time(minute)*schemas.Minute}
+		s.count++
+		e := &schemas.Event{ID: fmt.Sprint("event-", s.count), Time: schemas.Day*20_000 + schemas.Time(minute)*schemas.Minute}
 		for _, f := range fields[1:] {
 			ns, value, _ := strings.Cut(f, ":")
 			e.Identify(ns, value)
 		}
 		b.Events = append(b.Events, e)
 	}
-	if err := s.stage.Apply(b); err != nil {
-		s.t.Fatal(err)
-	}
+	s.steps = append(s.steps, apply(s.t, s.stage, b)...)
 	b.CheckStitched()
 	s.all = append(s.all, b.Decisions...)
 	for _, row := range b.Identifiers {
 		s.ids[row.ID] = row
 	}
 	for _, a := range b.Aliases {
-		s.alias[a.AliasID] = a.ProfileID
+		s.alias[a.AliasID], s.since[a.AliasID] = a.ProfileID, a.Since
+	}
+	for _, touch := range b.Touched {
+		s.touched[touch.Profile] = true
 	}
 	ids := make([]schemas.ProfileID, 0, len(lines))
 	for _, e := range b.Events {
 		ids = append(ids, e.ProfileID)
 	}
+	s.profiles = append(s.profiles, ids...)
 	return ids
+}
+
+// apply takes a batch through a stage and gives what each event touched.
+func apply(t testing.TB, s *Stage, b *schemas.Batch) (steps [][]schemas.Touch) {
+	t.Helper()
+	if err := s.Begin(b); err != nil {
+		t.Fatal(err)
+	}
+	m := &schemas.Moment{}
+	for _, e := range b.Events {
+		m.Event, m.Touched = e, m.Touched[:0]
+		if err := s.Step(b, m); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, slices.Clone(m.Touched))
+	}
+	if err := s.Apply(b); err != nil {
+		t.Fatal(err)
+	}
+	return steps
 }
 
 // now resolves ids through the aliases.
@@ -258,90 +286,6 @@ func TestNormalise(t *testing.T) {
 	f(NormaliseTrim, "\xff", "")
 }
 
-// TestBatchSplitAndRestart: any split into batches, with or without a restart from a checkpoint in between, gives the same rows.
-func TestBatchSplitAndRestart(t *testing.T) {
-	t.Parallel()
-	rng := newSeed(t)
-	for range 30 {
-		var lines []string
-		for i := range 120 {
-			line := fmt.Sprint(i + rng.IntN(40))
-			for _, ns := range []string{"user_id", "email", "device_id", "anonymous_id", "order_id", "kiosk_id"} {
-				if rng.IntN(3) == 0 {
-					line += fmt.Sprintf(" %s:%s%d@example.com", ns, ns, rng.IntN(12))
-				}
-			}
-			lines = append(lines, line)
-		}
-		whole := tell(t, "")
-		want := whole.play(lines...)
-		split := tell(t, "")
-		var got []schemas.ProfileID
-		for from := 0; from < len(lines); {
-			to := min(len(lines), from+1+rng.IntN(20))
-			got = append(got, split.play(lines[from:to]...)...)
-			from = to
-			split.stage = restart(t, split.stage)
-		}
-		if !slices.Equal(got, want) {
-			t.Fatalf("profiles differ: %s against %s", pattern(got), pattern(want))
-		}
-		for i := range whole.all {
-			a, b := whole.all[i], split.all[i]
-			a.EventID, b.EventID = "", ""
-			if a != b {
-				t.Fatalf("decision %d differs: %+v against %+v", i, a, b)
-			}
-		}
-		for id, row := range whole.ids {
-			if split.ids[id] != row {
-				t.Fatalf("identifier %d differs: %+v against %+v", id, split.ids[id], row)
-			}
-		}
-	}
-}
-
-// restart saves a stage and loads it into a new one.
-func restart(t *testing.T, s *Stage) *Stage {
-	t.Helper()
-	fs := vfs.NewMem()
-	store, err := state.Open(state.Config{Dir: "state", PipelineID: "test", FS: fs})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	// Everything counts as changed, since each store is new.
-	for i := range s.g.identifiers[1:] {
-		s.unsaved.identifiers.add(uint32(i + 1))
-	}
-	for i := range s.g.leaves[1:] {
-		s.unsaved.leaves.add(uint32(i + 1))
-	}
-	for i := range s.g.profiles[1:] {
-		s.unsaved.profiles.add(uint32(i + 1))
-	}
-	for id := range s.g.moves {
-		s.unsaved.moves.add(id)
-	}
-	s.unsaved.links = s.unsaved.links[:0]
-	for l := range s.g.links {
-		s.unsaved.links = append(s.unsaved.links, l)
-	}
-	s.unsaved.names = 0
-	c, err := store.Collect([]schemas.Keeper{s}, 1, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	again := New(s.rules, []byte("test"), prometheus.NewRegistry())
-	if err := store.Load([]schemas.Keeper{again}); err != nil {
-		t.Fatal(err)
-	}
-	return again
-}
-
 func TestNoLimitBreaks(t *testing.T) {
 	t.Parallel()
 	rng := newSeed(t)
@@ -387,9 +331,7 @@ func BenchmarkApply(b *testing.B) {
 			}
 			for range people / events * 3 {
 				fill()
-				if err := s.Apply(batch); err != nil {
-					b.Fatal(err)
-				}
+				apply(b, s, batch)
 			}
 			b.ReportAllocs()
 			b.ResetTimer()
@@ -397,9 +339,7 @@ func BenchmarkApply(b *testing.B) {
 				b.StopTimer()
 				fill()
 				b.StartTimer()
-				if err := s.Apply(batch); err != nil {
-					b.Fatal(err)
-				}
+				apply(b, s, batch)
 			}
 		})
 	}
