@@ -10,12 +10,14 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seamline/seamline/pipeline/state"
 	"github.com/seamline/seamline/schemas"
+	"github.com/seamline/seamline/schemas/fault"
 )
 
 // Source gathers batches. Next fills the batch's records, ranges and clock reading; it returns io.EOF when it has caught up and
@@ -34,11 +36,27 @@ const (
 	finishWaitMax = 8 * time.Second // for the batches in hand when the line is told to stop
 )
 
+// Journal makes intents durable, each before its batch is written anywhere.
+type Journal interface {
+	Write(ctx context.Context, i *schemas.Intent) error
+	// Finished says that all sinks have a batch.
+	Finished(batch uint64)
+	// Offset gives where to look for what comes after a batch.
+	Offset(batch uint64) int64
+}
+
 // Config is what a line is made of.
 type Config struct {
 	Stages          []schemas.Stage
 	Sinks           []schemas.Sink
 	Store           *state.Store
+	Journal         Journal
+	Rules           string        // digest of the settings that results depend on
+	Installation    string        // the tables that are written to
+	Backup          Backup        // nil for none
+	BackupEvery     time.Duration // how often checkpoints are copied
+	Grace           time.Duration // how long after the wall clock timers wait for events that are under way
+	Room            func() error  // called before each batch: makes sure of the memory that it needs
 	CheckpointEvery time.Duration
 	Clock           func() time.Time // for durations only, never for results
 	Metrics         *Metrics
@@ -46,24 +64,37 @@ type Config struct {
 	Health          *Health
 }
 
+// Errors that end the line.
+var (
+	// ErrDiverged says that a replay made other rows than the batch had at first: something is not deterministic.
+	ErrDiverged = errors.New("the replay of a batch does not give the rows that it had at first")
+	// ErrRules says that batches are in doubt that were decided on under other settings.
+	ErrRules = errors.New("settings that results depend on have changed while batches were in doubt")
+)
+
 // Line moves batches from a source through stages to sinks.
 type Line struct {
 	cfg     Config
+	before  []schemas.Stage // those that take whole batches
+	fold    *fold
 	keepers []schemas.Keeper
 
 	number    uint64          // of the last batch that was processed
 	positions []schemas.Range // after that batch
+	storing   atomic.Bool     // a checkpoint is on its way to the store
+	backup    *backup
 }
 
 // New makes a line, and loads the state of its stages from the store.
 func New(cfg Config) (*Line, error) {
 	point := cfg.Store.Point()
-	l := &Line{cfg: cfg, number: point.Batch, positions: append([]schemas.Range(nil), point.Positions...)}
+	l := &Line{cfg: cfg, number: point.Batch, positions: append([]schemas.Range(nil), point.Positions...), backup: newBackup(cfg)}
 	for _, s := range cfg.Stages {
 		if k, ok := s.(schemas.Keeper); ok {
 			l.keepers = append(l.keepers, k)
 		}
 	}
+	l.before, l.fold = split(cfg)
 	if err := cfg.Store.Load(l.keepers); err != nil {
 		return nil, err
 	}
@@ -95,13 +126,15 @@ func (l *Line) Run(ctx context.Context, source Source) error {
 
 	gathered := make(chan *schemas.Batch, 1)
 	written := make(chan work, inFlightMax)
+	checkpoints := make(chan *state.Checkpoint, 1)
 	free := make(chan *schemas.Batch, inFlightMax+3)
 	for range cap(free) {
 		free <- &schemas.Batch{}
 	}
 	group.Go(func() error { defer close(gathered); return l.gather(gathering, source, free, gathered) })
 	group.Go(func() error { defer close(written); return l.process(finish, gathered, written, free) })
-	group.Go(func() error { return l.write(finish, source, written, free) })
+	group.Go(func() error { defer close(checkpoints); return l.write(finish, written, checkpoints, free) })
+	group.Go(func() error { return l.commitAll(finish, source, checkpoints) })
 	return group.Wait()
 }
 
@@ -131,7 +164,11 @@ func (l *Line) gather(ctx context.Context, source Source, free <-chan *schemas.B
 func (l *Line) process(ctx context.Context, in <-chan *schemas.Batch, out chan<- work, free chan<- *schemas.Batch) error {
 	saved, from := l.cfg.Clock(), l.number
 	for b := range in {
+		fault.At(fault.PointGathered)
 		b.Number = l.number + 1
+		if err := l.checkIntent(b); err != nil {
+			return err
+		}
 		if err := l.apply(b); err != nil {
 			return err
 		}
@@ -140,9 +177,11 @@ func (l *Line) process(ctx context.Context, in <-chan *schemas.Batch, out chan<-
 			continue
 		}
 		l.number = b.Number
-		l.positions = advance(l.positions, b.Ranges)
+		if !b.Rewind {
+			l.positions = advance(l.positions, b.Ranges)
+		}
 		w := work{batch: b}
-		if now := l.cfg.Clock(); now.Sub(saved) >= l.cfg.CheckpointEvery {
+		if now := l.cfg.Clock(); now.Sub(saved) >= l.cfg.CheckpointEvery && l.storing.CompareAndSwap(false, true) {
 			c, err := l.collect()
 			if err != nil {
 				return err
@@ -169,60 +208,150 @@ func (l *Line) process(ctx context.Context, in <-chan *schemas.Batch, out chan<-
 	return nil
 }
 
+// checkIntent holds a replayed batch against what it is to be.
+func (l *Line) checkIntent(b *schemas.Batch) error {
+	switch i := b.Intent; {
+	case i == nil:
+		return nil
+	case i.Batch != b.Number:
+		return fmt.Errorf("%w: the intent of batch %d follows batch %d", schemas.ErrDamaged, i.Batch, l.number)
+	case i.Rules != "" && i.Rules != l.cfg.Rules:
+		return fmt.Errorf("%w: batch %d. Start once with the earlier settings and stop it, and then change them; "+
+			"or rebuild everything under the new ones with seamline replay --from-start", ErrRules, i.Batch)
+	}
+	return nil
+}
+
 func (l *Line) collect() (*state.Checkpoint, error) {
 	start := l.cfg.Clock()
 	c, err := l.cfg.Store.Collect(l.keepers, l.number, append([]schemas.Range(nil), l.positions...))
 	if err == nil {
+		c.SetInstallation(l.cfg.Installation)
 		l.cfg.Metrics.checkpointSeconds.Observe(l.cfg.Clock().Sub(start).Seconds())
 		l.cfg.Metrics.checkpointBytes.Add(float64(c.Bytes()))
 	}
+	fault.At(fault.PointCollected)
 	return c, err
 }
 
 // apply walks the batch through the stages.
 func (l *Line) apply(b *schemas.Batch) error {
-	for _, s := range l.cfg.Stages {
+	if l.cfg.Room != nil {
+		if err := l.cfg.Room(); err != nil {
+			return fmt.Errorf("batch %d: %w", b.Number, err)
+		}
+	}
+	for _, s := range l.before {
 		start := l.cfg.Clock()
 		if err := s.Apply(b); err != nil {
 			return fmt.Errorf("%s: batch %d: %w", s.Name(), b.Number, err)
 		}
-		took := l.cfg.Clock().Sub(start)
-		b.Took = append(b.Took, schemas.StageTook{Stage: s.Name(), Nanos: took.Nanoseconds()})
-		l.cfg.Metrics.stageSeconds.WithLabelValues(s.Name()).Observe(took.Seconds())
+		l.took(b, s, l.cfg.Clock().Sub(start))
 	}
 	b.CheckDecoded()
+	fault.At(fault.PointDecoded)
+	if err := l.fold.apply(b); err != nil {
+		return err
+	}
+	for i, s := range l.fold.folders {
+		l.took(b, s, l.fold.took[i])
+	}
 	b.CheckStitched()
+	fault.At(fault.PointFolded)
 	return nil
 }
 
-func (l *Line) write(ctx context.Context, source Source, in <-chan work, free chan<- *schemas.Batch) error {
+func (l *Line) took(b *schemas.Batch, s schemas.Stage, took time.Duration) {
+	b.Took = append(b.Took, schemas.StageTook{Stage: s.Name(), Nanos: took.Nanoseconds()})
+	l.cfg.Metrics.stageSeconds.WithLabelValues(s.Name()).Observe(took.Seconds())
+}
+
+func (l *Line) write(ctx context.Context, in <-chan work, checkpoints chan<- *state.Checkpoint, free chan<- *schemas.Batch) error {
 	for w := range in {
-		if w.batch != nil {
-			if err := l.writeBatch(ctx, w.batch); err != nil {
+		early := fault.Off(fault.Order) && w.checkpoint != nil
+		if early {
+			if err := send(ctx, checkpoints, w.checkpoint); err != nil {
 				return err
 			}
 		}
-		if err := l.commit(ctx, source, w); err != nil {
-			return err
+		if b := w.batch; b != nil {
+			if !b.Written {
+				if err := l.writeBatch(ctx, b); err != nil {
+					return err
+				}
+			}
+			l.cfg.Journal.Finished(b.Number)
+			l.cfg.Metrics.observe(b, l.cfg.Clock())
+			free <- b
 		}
-		if w.batch != nil {
-			l.cfg.Metrics.observe(w.batch, l.cfg.Clock())
-			free <- w.batch
+		if w.checkpoint != nil && !early {
+			if err := send(ctx, checkpoints, w.checkpoint); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// writeBatch stores the intent and then makes the batch durable in every sink, side by side.
-func (l *Line) writeBatch(ctx context.Context, b *schemas.Batch) error {
-	if err := l.cfg.Store.WriteIntent(b); err != nil {
-		return err
+func send[T any](ctx context.Context, to chan<- T, v T) error {
+	select {
+	case to <- v:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
+}
+
+// writeBatch makes the intent durable, and then the batch in every sink, side by side.
+func (l *Line) writeBatch(ctx context.Context, b *schemas.Batch) error {
+	var blocks []schemas.Block
+	for _, s := range l.cfg.Sinks {
+		if p, ok := s.(schemas.Planner); ok {
+			blocks = append(blocks, p.Plan(b)...)
+		}
+	}
+	fault.At(fault.PointPlanned)
+	if b.Intent != nil {
+		if err := diverged(b, blocks); err != nil && !fault.Off(fault.Checksum) {
+			return err
+		}
+	} else if !fault.Off(fault.Intent) {
+		intent := schemas.IntentOf(b, l.cfg.Rules, blocks)
+		if err := l.cfg.Journal.Write(ctx, &intent); err != nil {
+			return fmt.Errorf("write the intent of batch %d: %w", b.Number, err)
+		}
+	}
+	fault.At(fault.PointIntent)
 	group, ctx := errgroup.WithContext(ctx)
 	for _, s := range l.cfg.Sinks {
 		group.Go(func() error { return l.writeSink(ctx, s, b) })
 	}
-	return group.Wait()
+	err := group.Wait()
+	fault.At(fault.PointWritten)
+	return err
+}
+
+// diverged holds what a replayed batch is about to write against its intent. Intents that were read from the tables name no blocks.
+func diverged(b *schemas.Batch, blocks []schemas.Block) error {
+	want := b.Intent.Blocks
+	if len(want) == 0 {
+		return nil
+	}
+	for i := range max(len(want), len(blocks)) {
+		var w, g schemas.Block
+		if i < len(want) {
+			w = want[i]
+		}
+		if i < len(blocks) {
+			g = blocks[i]
+		}
+		if w != g {
+			return fmt.Errorf("%w: batch %d, block %d: it was %d rows of %q partition %q with digest %016x, and is %d rows of %q partition %q with digest %016x. "+
+				"Nothing was written; if the build or the rules were changed, go back to the earlier ones or rebuild with seamline replay --from-start",
+				ErrDiverged, b.Number, i, w.Rows, w.Table, w.Partition, w.Digest, g.Rows, g.Table, g.Partition, g.Digest)
+		}
+	}
+	return nil
 }
 
 // writeSink writes until it succeeds, waiting longer after each failure, and ends only with ctx or a fatal error.
@@ -252,19 +381,47 @@ func (l *Line) writeSink(ctx context.Context, s schemas.Sink, b *schemas.Batch) 
 	}
 }
 
-// commit is the only place where state and positions become durable: after the last sink.
-func (l *Line) commit(ctx context.Context, source Source, w work) error {
-	if w.checkpoint == nil {
-		return nil
+// commitAll stores checkpoints one after another, beside the writing of the next batches, and has them copied.
+func (l *Line) commitAll(ctx context.Context, source Source, in <-chan *state.Checkpoint) error {
+	for c := range in {
+		if err := l.commit(ctx, source, c); err != nil {
+			return err
+		}
+		l.storing.Store(false)
 	}
-	if err := w.checkpoint.Commit(); err != nil {
-		return err
+	l.backup.finish(ctx)
+	return nil
+}
+
+// commit is the only place where state and positions become durable: after the last sink. A full disk it sits out: the journal has
+// everything since the last checkpoint.
+func (l *Line) commit(ctx context.Context, source Source, c *state.Checkpoint) error {
+	c.SetJournal(l.cfg.Journal.Offset(c.Batch()))
+	for {
+		data, err := c.Commit(l.backup != nil)
+		if err == nil {
+			l.backup.add(ctx, c.Batch(), data)
+			break
+		}
+		if !errors.Is(err, state.ErrFull) {
+			return err
+		}
+		l.cfg.Health.Set("state directory", err)
+		l.cfg.Log.Error("a checkpoint cannot be stored; trying again", "wait_ms", retryWaitMax.Milliseconds(), "err", err)
+		select {
+		case <-time.After(retryWaitMax):
+		case <-ctx.Done():
+			return fmt.Errorf("stopped without the last checkpoint, which the journal makes good: %w", err)
+		}
 	}
+	fault.At(fault.PointCheckpoint)
+	l.cfg.Health.Set("state directory", nil)
 	l.cfg.Metrics.checkpointed(l.cfg.Clock())
 	if err := source.Committed(ctx, l.cfg.Store.Point().Positions); err != nil {
 		// These offsets are for lag monitors only; the store's positions count.
 		l.cfg.Log.Warn("could not export consumer offsets", "err", err)
 	}
+	fault.At(fault.PointOffsets)
 	return nil
 }
 

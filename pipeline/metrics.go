@@ -22,6 +22,7 @@ type Metrics struct {
 	checkpointSeconds prometheus.Histogram
 	checkpointBytes   prometheus.Counter
 	checkpointTime    prometheus.Gauge
+	backupFailures    prometheus.Counter
 }
 
 // NewMetrics registers the line's metrics, with every stage and sink present from the start.
@@ -46,9 +47,11 @@ func NewMetrics(reg prometheus.Registerer, stages []schemas.Stage, sinks []schem
 			Help: "Bytes of changed state collected by checkpoints."}),
 		checkpointTime: prometheus.NewGauge(prometheus.GaugeOpts{Name: "seamline_state_checkpoint_timestamp_seconds",
 			Help: "Unix time of the last checkpoint that was stored."}),
+		backupFailures: prometheus.NewCounter(prometheus.CounterOpts{Name: "seamline_state_backup_failures_total",
+			Help: "Failed tries to copy the state to ClickHouse."}),
 	}
 	reg.MustRegister(m.batches, m.batchRecords, m.stageSeconds, m.sinkSeconds, m.retries, m.latencySeconds,
-		m.checkpointSeconds, m.checkpointBytes, m.checkpointTime)
+		m.checkpointSeconds, m.checkpointBytes, m.checkpointTime, m.backupFailures)
 	for _, s := range stages {
 		m.stageSeconds.WithLabelValues(s.Name())
 	}

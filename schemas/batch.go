@@ -31,11 +31,13 @@ type StageTook struct {
 type Batch struct {
 	// Filled by gather.
 	Number  uint64
-	Now     Time // the one reading of the wall clock, or the fixed --now
-	Fixed   bool // Now is fixed, and time passes by event time only
-	Latest  Time // events up to here are possible, however old their record is; 0: the record's time alone counts
-	Advance Time // at the end of the batch the clock moves at least to here; 0 for nowhere
-	Rewind  bool // the records were read before, and only what was never accepted counts
+	Now     Time    // the one reading of the wall clock, or the fixed --now
+	Fixed   bool    // Now is fixed, and time passes by event time only
+	Latest  Time    // events up to here are possible, however old their record is; 0: the record's time alone counts
+	Advance Time    // at the end of the batch the clock moves at least to here; 0 for nowhere
+	Rewind  bool    // the records were read before, and only what was never accepted counts
+	Intent  *Intent // of a batch that is replayed; nil for a new one
+	Written bool    // every sink has the batch already: only state is made of it
 	Ranges  []Range
 	Records []Record // in canonical order: record time, then topic, partition, offset
 

@@ -79,3 +79,12 @@ func DecodeIntent(text []byte) (Intent, error) {
 	}
 	return i, nil
 }
+
+// StatePart is a part of a copy of the state: of a base, where Batch is the Generation, or of the changes of a later checkpoint.
+type StatePart struct {
+	Generation uint64 // batch of the base
+	Batch      uint64 // of the checkpoint that the part leads to
+	Part       uint32 // from 0
+	Parts      uint32 // how many there are; of a base only its last part knows, and the others have 0
+	Data       []byte
+}

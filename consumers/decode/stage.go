@@ -83,7 +83,7 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 		out.Grow(room(b.Records[from:to]))
 		group.Go(func() {
 			for i := from; i < to; i++ {
-				s.decode(&b.Records[i], b.Now, out)
+				s.decode(&b.Records[i], b.Latest, out)
 			}
 		})
 	}
@@ -118,7 +118,7 @@ func room(records []schemas.Record) (events, textBytes int) {
 }
 
 // decode reads one record.
-func (s *Stage) decode(r *schemas.Record, now schemas.Time, out *schemas.Decoded) {
+func (s *Stage) decode(r *schemas.Record, possible schemas.Time, out *schemas.Decoded) {
 	out.Begin(r)
 	if len(r.Value) > s.cfg.BytesMax {
 		out.Reject(schemas.ReasonOversize, fmt.Sprintf("%d bytes, the limit is %d", len(r.Value), s.cfg.BytesMax))
@@ -137,7 +137,8 @@ func (s *Stage) decode(r *schemas.Record, now schemas.Time, out *schemas.Decoded
 	}
 	first := len(out.Events)
 	s.decoders[r.Feed].Decode(r, value, out)
-	latest := max(now, r.Time) + schemas.Span(s.cfg.Future)
+	// Not the clock's reading: a rebuild, which comes later, must refuse the same events.
+	latest := max(possible, r.Time) + schemas.Span(s.cfg.Future)
 	for i := first; i < len(out.Events); i++ {
 		e := &out.Events[i]
 		if e.Received == 0 {

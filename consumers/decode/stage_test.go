@@ -36,7 +36,7 @@ func (echo) Decode(_ *schemas.Record, value []byte, out *schemas.Decoded) {
 func apply(t *testing.T, cfg Config, records ...schemas.Record) *schemas.Batch {
 	t.Helper()
 	s := New(cfg, map[schemas.Feed]schemas.Decoder{"echo": echo{}}, prometheus.NewRegistry())
-	b := &schemas.Batch{Now: day0, Records: records}
+	b := &schemas.Batch{Latest: day0, Records: records}
 	for i := range b.Records {
 		b.Records[i].Feed, b.Records[i].Offset = "echo", int64(i)
 		if b.Records[i].Time == 0 {

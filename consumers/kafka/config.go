@@ -29,7 +29,7 @@ type Config struct {
 	Brokers string // comma separated
 
 	Clickstream, Email, POS, Catalog, Consent, Survey string // topic names
-	Activations, Audiences, DeadLetters               string
+	Activations, Audiences, DeadLetters, Intents      string
 
 	CreateTopics bool
 	Partitions   int
@@ -55,6 +55,9 @@ type Config struct {
 	Wait          time.Duration
 	Tick          time.Duration
 	RecheckTopics time.Duration
+	OrderWait     time.Duration
+
+	TakeoverAfter time.Duration
 }
 
 // DefaultConfig has the defaults of every setting.
@@ -62,9 +65,11 @@ func DefaultConfig() Config {
 	return Config{
 		Clickstream: "clickstream", Email: "email", POS: "pos", Catalog: "catalog", Consent: "consent", Survey: "survey",
 		Activations: "seamline.activations", Audiences: "seamline.audiences", DeadLetters: "seamline.dead_letters",
+		Intents:    "seamline.intents",
 		Partitions: 6, Replication: 1,
 		MessageBytesMax: 1_000_012,
 		RecordsMax:      100_000, BytesMax: 128 << 20, Wait: 500 * time.Millisecond, Tick: time.Second, RecheckTopics: time.Minute,
+		OrderWait: 5 * time.Second, TakeoverAfter: 10 * time.Second,
 	}
 }
 
@@ -80,6 +85,7 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.Activations, "kafka.topics.activations", c.Activations, "topic that activations go to")
 	fs.StringVar(&c.Audiences, "kafka.topics.audiences", c.Audiences, "topic that audience entries and exits go to")
 	fs.StringVar(&c.DeadLetters, "kafka.topics.dead-letters", c.DeadLetters, "topic that refused records go to")
+	fs.StringVar(&c.Intents, "kafka.topics.intents", c.Intents, "topic that each batch's intent is written to before the batch; created when missing")
 	fs.BoolVar(&c.CreateTopics, "kafka.topics.create", c.CreateTopics, "create missing topics")
 	fs.IntVar(&c.Partitions, "kafka.topics.partitions", c.Partitions, "partitions of topics that Seamline creates")
 	fs.IntVar(&c.Replication, "kafka.topics.replication", c.Replication, "replication factor of topics that Seamline creates")
@@ -100,6 +106,8 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.DurationVar(&c.Wait, "batch.wait", c.Wait, "longest time that a batch waits for more records after its first")
 	fs.DurationVar(&c.Tick, "batch.tick", c.Tick, "how often time passes when no records arrive")
 	fs.DurationVar(&c.RecheckTopics, "kafka.topics.recheck", c.RecheckTopics, "how often new partitions are looked for")
+	fs.DurationVar(&c.OrderWait, "kafka.order.wait", c.OrderWait, "how long a live line waits for a partition that does not deliver before it goes on without keeping the canonical order")
+	fs.DurationVar(&c.TakeoverAfter, "takeover.after", c.TakeoverAfter, "silence of the leading instance after which a standby takes over")
 }
 
 // Validate finds settings that cannot work.
@@ -115,6 +123,10 @@ func (c *Config) Validate() error {
 		return errors.New("kafka.message-bytes-max must be between 10 kB and 100 MiB")
 	case c.Wait <= 0 || c.Tick <= 0:
 		return errors.New("batch.wait and batch.tick must be longer than nothing")
+	case c.OrderWait < 0:
+		return errors.New("kafka.order.wait must not be negative")
+	case c.TakeoverAfter < time.Second:
+		return errors.New("takeover.after must be at least 1s")
 	case c.Partitions < 1 || c.Replication < 1:
 		return errors.New("kafka.topics.partitions and kafka.topics.replication must be at least 1")
 	case (c.TLSCert == "") != (c.TLSKey == ""):
@@ -142,6 +154,7 @@ func (c *Config) topicKeys() map[string]string {
 		"kafka.topics.clickstream": c.Clickstream, "kafka.topics.email": c.Email, "kafka.topics.pos": c.POS,
 		"kafka.topics.catalog": c.Catalog, "kafka.topics.consent": c.Consent, "kafka.topics.survey": c.Survey,
 		"kafka.topics.activations": c.Activations, "kafka.topics.audiences": c.Audiences, "kafka.topics.dead-letters": c.DeadLetters,
+		"kafka.topics.intents": c.Intents,
 	}
 }
 

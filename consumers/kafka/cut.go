@@ -1,70 +1,193 @@
 package kafka
 
 import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/seamline/seamline/schemas"
+	"github.com/seamline/seamline/schemas/fault"
 )
 
-// cut moves pending records into b in canonical order: a merge of the partitions by record time, then topic, partition and
-// offset. Exactly takes just the ranges, which may be none; otherwise all that is pending is taken.
-func (g *Gatherer) cut(b *schemas.Batch, exactly bool, ranges []schemas.Range) {
-	var heads []*part
-	take := func(p *part, to int64) {
-		from := p.next
-		for p.taken = 0; p.taken < len(p.records) && p.records[p.taken].Offset < to; p.taken++ {
+// fill takes records in canonical order until the batch is full, its first record has waited long enough, or a tick has passed
+// without any. Canonical order is a merge of all partitions by record time, then topic, partition and offset: the next record is the
+// smallest of the partitions' next ones, so a partition of which nothing is here yet is waited for, unless it is at its end. Where a
+// batch is cut makes no difference to that order.
+func (g *Gatherer) fill(ctx context.Context, b *schemas.Batch) error {
+	start := g.opt.Now()
+	deadline, counting := start.Add(g.cfg.Tick), false
+	for bytes := 0; ; {
+		blocked := g.take(b, &bytes)
+		if len(b.Records) >= g.cfg.RecordsMax || bytes >= g.cfg.BytesMax || g.caughtUp() {
+			break
 		}
-		p.next = max(p.next, to)
-		if p.next > from {
-			b.Ranges = append(b.Ranges, schemas.Range{Topic: p.topic, Partition: p.partition, From: from, To: p.next})
+		now := g.opt.Now()
+		if !counting && (blocked || len(b.Records) > 0) {
+			deadline, counting = now.Add(g.cfg.Wait), true
 		}
-		if p.taken > 0 {
-			heads = append(heads, p)
+		if !now.Before(deadline) && (!blocked || len(b.Records) > 0) {
+			break
+		}
+		if err := g.poll(ctx, maxTime(deadline, now.Add(blockedPoll))); err != nil {
+			return err
 		}
 	}
-	if !exactly {
-		for _, p := range g.parts {
-			take(p, p.fetched)
-		}
+	g.finish(b)
+	return nil
+}
+
+// blockedPoll is how long a poll lasts while records wait for those of another partition.
+const blockedPoll = 50 * time.Millisecond
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	for _, r := range ranges {
-		take(g.index[topicPartition{r.Topic, r.Partition}], r.To)
-	}
-	b.Records = g.merge(b.Records, heads)
+	return b
+}
+
+// take moves records into b for as long as it is known which is the next, and tells whether others wait for a partition's records.
+func (g *Gatherer) take(b *schemas.Batch, bytes *int) (blocked bool) {
+	heads := make([]*part, 0, len(g.parts))
+	missing := false
 	for _, p := range g.parts {
+		switch {
+		case p.waiting():
+			heads = append(heads, p)
+			p.missed = time.Time{}
+		case !g.dispensable(p):
+			missing = true
+		}
+	}
+	if missing && !fault.Off(fault.Canonical) {
+		g.miss(len(heads) > 0)
+		return len(heads) > 0
+	}
+	for i := len(heads)/2 - 1; i >= 0; i-- {
+		sink(heads, i)
+	}
+	for len(heads) > 0 && len(b.Records) < g.cfg.RecordsMax && *bytes < g.cfg.BytesMax {
+		p := heads[0]
+		*bytes += g.takeOne(b, p)
+		if !p.waiting() {
+			if !g.dispensable(p) && !fault.Off(fault.Canonical) {
+				return len(heads) > 1
+			}
+			heads[0] = heads[len(heads)-1]
+			heads = heads[:len(heads)-1]
+		}
+		sink(heads, 0)
+	}
+	return false
+}
+
+// dispensable tells whether the order of the others' records does not depend on a partition of which nothing is here.
+func (g *Gatherer) dispensable(p *part) bool { return p.exhausted() || p.left }
+
+// miss notes for which partitions the others wait. A live line stops waiting after kafka.order.wait: then an order that a rebuild
+// would give is not kept, rather than that one broker stops all.
+func (g *Gatherer) miss(waiting bool) {
+	if !waiting || g.opt.UntilCaughtUp || g.opt.Until != nil {
+		return
+	}
+	now := g.opt.Now()
+	for _, p := range g.parts {
+		if p.waiting() || p.exhausted() || p.left {
+			continue
+		}
+		g.resume(p)
+		if p.missed.IsZero() {
+			p.missed = now
+		}
+		if now.Sub(p.missed) >= g.cfg.OrderWait {
+			p.left, p.missed = true, time.Time{}
+			g.metrics.disordered.Inc()
+			g.opt.Log.Warn("a partition's records do not come; going on without waiting for them", "topic", p.topic, "partition", p.partition,
+				"offset", p.fetched, "waited_ms", g.cfg.OrderWait.Milliseconds())
+		}
+	}
+}
+
+// takeOne moves a partition's next record into b and gives its size.
+func (g *Gatherer) takeOne(b *schemas.Batch, p *part) int {
+	r := p.records[p.taken]
+	if !r.Attrs.IsControl() {
+		b.Records = append(b.Records, g.record(r))
+	}
+	p.records[p.taken] = nil
+	p.taken++
+	p.next = r.Offset + 1
+	p.bytes -= len(r.Value)
+	if p.taken == len(p.records) {
+		p.records, p.taken = p.records[:0], 0
+	}
+	if p.paused && p.bytes < g.cfg.BytesMax/len(g.parts) && len(p.records)-p.taken < g.cfg.RecordsMax/2+1 {
+		g.resume(p)
+	}
+	return len(r.Value)
+}
+
+// finish notes the ranges that the batch consists of.
+func (g *Gatherer) finish(b *schemas.Batch) {
+	for _, p := range g.parts {
+		if p.taken > 0 {
+			rest := copy(p.records, p.records[p.taken:])
+			clear(p.records[rest:])
+			p.records, p.taken = p.records[:rest], 0
+		}
+		if p.next > p.from {
+			b.Ranges = append(b.Ranges, schemas.Range{Topic: p.topic, Partition: p.partition, From: p.from, To: p.next})
+		}
 		g.metrics.lag(p.topic, p.partition, max(0, p.high-p.next))
 	}
 }
 
-// merge appends the taken records of heads to records, smallest time first, and forgets them.
-func (g *Gatherer) merge(records []schemas.Record, heads []*part) []schemas.Record {
-	h := make([]cursor, 0, len(heads))
-	for _, p := range heads {
-		h = append(h, cursor{part: p})
+// again fills b with exactly the ranges of its intent, in the order in which they were taken first.
+func (g *Gatherer) again(ctx context.Context, b *schemas.Batch) error {
+	ranges := b.Intent.Ranges
+	if b.Rewind {
+		return g.read(ctx, b, ranges)
 	}
-	for i := len(h)/2 - 1; i >= 0; i-- {
-		sink(h, i)
+	if err := g.fetchAll(ctx, ranges); err != nil {
+		return err
 	}
-	for len(h) > 0 {
-		c := &h[0]
-		r := c.part.records[c.at]
-		if !r.Attrs.IsControl() {
-			records = append(records, g.record(r))
+	var heads []*part
+	limits := map[*part]int64{}
+	for _, r := range ranges {
+		p := g.index[topicPartition{r.Topic, r.Partition}]
+		if p.next != r.From {
+			return fmt.Errorf("%w: batch %d begins at offset %d of topic %s partition %d, and the state is at %d", schemas.ErrDamaged,
+				b.Intent.Batch, r.From, r.Topic, r.Partition, p.next)
 		}
-		g.pending--
-		g.bytes -= len(r.Value)
-		if c.at++; c.at == c.part.taken {
-			h[0] = h[len(h)-1]
-			h = h[:len(h)-1]
+		limits[p] = r.To
+		heads = append(heads, p)
+	}
+	left := func(p *part) bool { return p.taken < len(p.records) && p.records[p.taken].Offset < limits[p] }
+	g.merge(b, slices.DeleteFunc(heads, func(p *part) bool { return !left(p) }), left)
+	for p, to := range limits {
+		p.next = max(p.next, to)
+	}
+	g.finish(b)
+	return nil
+}
+
+// merge takes everything that is left of heads, smallest first.
+func (g *Gatherer) merge(b *schemas.Batch, heads []*part, left func(*part) bool) {
+	for i := len(heads)/2 - 1; i >= 0; i-- {
+		sink(heads, i)
+	}
+	for len(heads) > 0 {
+		p := heads[0]
+		g.takeOne(b, p)
+		if !left(p) {
+			heads[0] = heads[len(heads)-1]
+			heads = heads[:len(heads)-1]
 		}
-		sink(h, 0)
+		sink(heads, 0)
 	}
-	for _, p := range heads {
-		rest := copy(p.records, p.records[p.taken:])
-		clear(p.records[rest:])
-		p.records, p.taken = p.records[:rest], 0
-	}
-	return records
 }
 
 func (g *Gatherer) record(r *kgo.Record) schemas.Record {
@@ -80,14 +203,9 @@ func (g *Gatherer) record(r *kgo.Record) schemas.Record {
 	return out
 }
 
-// cursor walks the taken records of one partition.
-type cursor struct {
-	part *part
-	at   int
-}
-
-func (c *cursor) before(d *cursor) bool {
-	a, b := c.part.records[c.at], d.part.records[d.at]
+// before tells which of two partitions' next records comes first.
+func (p *part) before(q *part) bool {
+	a, b := p.records[p.taken], q.records[q.taken]
 	if ta, tb := a.Timestamp.UnixMilli(), b.Timestamp.UnixMilli(); ta != tb {
 		return ta < tb
 	}
@@ -98,11 +216,11 @@ func (c *cursor) before(d *cursor) bool {
 }
 
 // sink restores the heap order below i.
-func sink(h []cursor, i int) {
+func sink(h []*part, i int) {
 	for {
 		least := i
 		for child := 2*i + 1; child <= 2*i+2 && child < len(h); child++ {
-			if h[child].before(&h[least]) {
+			if h[child].before(h[least]) {
 				least = child
 			}
 		}

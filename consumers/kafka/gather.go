@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"sort"
 	"time"
@@ -17,18 +18,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/seamline/seamline/schemas"
+	"github.com/seamline/seamline/schemas/fault"
 )
 
 // ErrGap says that records which were never processed are gone from the topic. The line stops: skipping them silently is not for
 // a program to decide.
 var ErrGap = errors.New("records are gone from the topic before they were processed")
 
-// Replay is a batch that may have been written before a crash: the same ranges are gathered again, with the same clock reading.
-type Replay struct {
-	Now     schemas.Time
-	Fixed   bool
-	Advance schemas.Time
-	Ranges  []schemas.Range
+// Intents gives the batches that were decided on before, one by one, to be gathered again: the same ranges with the same clock reading.
+type Intents interface {
+	// Next gives the next intent, and whether every sink has its batch already. Nil means that there are no more, and that new
+	// batches may be gathered. It may wait for another process to decide.
+	Next(ctx context.Context) (intent *schemas.Intent, written bool, err error)
 }
 
 // Options are what a Gatherer needs beside its Config.
@@ -36,11 +37,14 @@ type Options struct {
 	Feeds         []schemas.Feed
 	Group         string          // consumer group that offsets are exported to, for lag monitors
 	Start         []schemas.Range // positions to go on from; partitions without one start at their first record
-	Replays       []Replay
+	Intents       Intents         // nil for none
+	Until         []schemas.Range // not nil: records from To on are left alone, and the end is there
+	Rewind        []schemas.Range // to be read once more, after the intents; positions stay where they are
 	Now           func() time.Time
-	FixedNow      schemas.Time // not zero: the clock stands here, and time passes by event time only
-	AdvanceTo     schemas.Time // with FixedNow and UntilCaughtUp: fire timers up to here at the end
-	UntilCaughtUp bool
+	FixedNow      schemas.Time    // not zero: the clock stands here, and time passes by event time only
+	AdvanceTo     schemas.Time    // with FixedNow and UntilCaughtUp: fire timers up to here at the end
+	UntilCaughtUp bool            // stop at the ends as of the start, and wait for every partition on the way
+	Strict        bool            // --now does not make later events possible
 	Report        func(err error) // what gathering waits for; nil when it works
 	Log           *slog.Logger
 	Registry      prometheus.Registerer
@@ -55,12 +59,10 @@ type Gatherer struct {
 	feeds   map[string]schemas.Feed
 	parts   []*part
 	index   map[topicPartition]*part
-	replays []Replay
-	ends    map[topicPartition]int64 // end offsets at the start, with UntilCaughtUp
-	pending int                      // records that wait in parts
-	bytes   int                      // their values' bytes
-	checked time.Time                // when partitions were last looked for
-	ticked  bool                     // the final tick of UntilCaughtUp was given
+	intents Intents
+	now     schemas.Time // the last batch's reading of the clock: it never goes back
+	checked time.Time    // when partitions were last looked for
+	ticked  bool         // the final tick of UntilCaughtUp was given
 	metrics *metrics
 }
 
@@ -69,37 +71,41 @@ type topicPartition struct {
 	partition int32
 }
 
-// part is one partition's records that were fetched and not yet cut into a batch.
+// part is one partition's records that were fetched and not yet taken into a batch.
 type part struct {
 	topicPartition
+	from    int64 // next as it was when the batch at hand began
 	next    int64 // offset after the last record given in a batch
 	fetched int64 // offset after the last record fetched
 	high    int64 // high watermark as last seen
+	stable  int64 // end of what can be read, as last seen: behind it are open transactions
+	end     int64 // where to stop; endless where the source does not end
 	records []*kgo.Record
-	taken   int // records of this part in the batch being cut
+	taken   int       // of records, in batches
+	bytes   int       // of the values that wait
+	paused  bool      // enough waits
+	missed  time.Time // since when others wait for this partition; zero while nobody does
+	left    bool      // others have stopped waiting for it
 }
+
+const endless = math.MaxInt64
+
+// waiting tells whether a record is there to be taken.
+func (p *part) waiting() bool { return p.taken < len(p.records) && p.records[p.taken].Offset < p.end }
+
+// exhausted tells whether all that the partition had was fetched, as far as is known, so that nobody need wait for it.
+func (p *part) exhausted() bool { return p.fetched >= min(p.stable, p.end) }
 
 // Open connects, finds the partitions and their start positions, and waits for brokers that do not answer yet.
 func Open(ctx context.Context, cfg Config, opt Options) (*Gatherer, error) {
 	g := &Gatherer{cfg: cfg, opt: opt, feeds: map[string]schemas.Feed{}, index: map[topicPartition]*part{},
-		replays: opt.Replays, metrics: newMetrics(opt.Registry, opt.Feeds)}
+		intents: opt.Intents, metrics: newMetrics(opt.Registry, opt.Feeds)}
 	for _, f := range opt.Feeds {
 		g.feeds[cfg.Topic(f)] = f
 	}
-	opts, err := cfg.Options()
-	if err != nil {
+	var err error
+	if g.client, err = cfg.reader(opt.Report); err != nil {
 		return nil, err
-	}
-	opts = append(opts,
-		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // a gap stops the line
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.KeepControlRecords(), // so that positions pass transaction markers
-		kgo.FetchMaxWait(min(cfg.Wait, 500*time.Millisecond)),
-		kgo.FetchMaxBytes(32<<20), kgo.FetchMaxPartitionBytes(8<<20),
-		kgo.WithHooks(&connectionHook{report: opt.Report}),
-	)
-	if g.client, err = kgo.NewClient(opts...); err != nil {
-		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}
 	g.admin = kadm.NewClient(g.client)
 	if err := g.begin(ctx); err != nil {
@@ -109,21 +115,39 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Gatherer, error) {
 	return g, nil
 }
 
+// reader makes a client that reads the partitions that it is told to.
+func (c *Config) reader(report func(error)) (*kgo.Client, error) {
+	opts, err := c.Options()
+	if err != nil {
+		return nil, err
+	}
+	reset := kgo.NoResetOffset() // a gap stops the line
+	if fault.Off(fault.Reset) {
+		reset = kgo.NewOffset().AtStart()
+	}
+	client, err := kgo.NewClient(append(opts,
+		kgo.ConsumeResetOffset(reset),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // so that positions pass transaction markers
+		kgo.FetchMaxWait(min(c.Wait, 500*time.Millisecond)),
+		kgo.FetchMaxBytes(32<<20), kgo.FetchMaxPartitionBytes(8<<20),
+		kgo.WithHooks(&connectionHook{report: report}))...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+	return client, nil
+}
+
 // begin finds partitions and positions, trying again for as long as the brokers do not answer.
 func (g *Gatherer) begin(ctx context.Context) error {
-	return g.cfg.await(ctx, g.opt.Report, g.opt.Log, func() error {
-		if err := g.discover(ctx); err != nil || !g.opt.UntilCaughtUp {
-			return err
-		}
-		return g.readEnds(ctx)
-	})
+	return g.cfg.await(ctx, g.opt.Report, g.opt.Log, func() error { return g.discover(ctx, true) })
 }
 
 // topics lists the names of the feeds' topics, sorted.
 func (g *Gatherer) topics() []string { return slices.Sorted(maps.Keys(g.feeds)) }
 
-// discover adds partitions that are not read yet.
-func (g *Gatherer) discover(ctx context.Context) error {
+// discover adds partitions that are not read yet. At the start it also reads where each ends.
+func (g *Gatherer) discover(ctx context.Context, atStart bool) error {
 	names := g.topics()
 	starts, err := g.admin.ListStartOffsets(ctx, names...)
 	if err != nil {
@@ -134,6 +158,17 @@ func (g *Gatherer) discover(ctx context.Context) error {
 			return fmt.Errorf("a topic of %v does not exist: %w", names, err)
 		}
 		return fmt.Errorf("list start offsets: %w", err)
+	}
+	ends, err := g.admin.ListEndOffsets(ctx, names...)
+	if err == nil {
+		err = ends.Error()
+	}
+	stable, stableErr := g.admin.ListCommittedOffsets(ctx, names...)
+	if stableErr == nil {
+		stableErr = stable.Error()
+	}
+	if err := errors.Join(err, stableErr); err != nil {
+		return fmt.Errorf("list end offsets: %w", err)
 	}
 	known := map[topicPartition]int64{}
 	for _, r := range g.opt.Start {
@@ -146,16 +181,22 @@ func (g *Gatherer) discover(ctx context.Context) error {
 			continue
 		}
 		from, stored := known[tp]
-		if stored && from < o.At {
+		if stored && from < o.At && !fault.Off(fault.Reset) {
 			return fmt.Errorf("%w: topic %s partition %d starts at offset %d, and the next to process is %d; "+
-				"restore the records, or rebuild with an empty state directory", ErrGap, o.Topic, o.Partition, o.At, from)
+				"restore the records, or rebuild from what is left with seamline replay --from-start", ErrGap, o.Topic, o.Partition, o.At, from)
 		}
-		if !stored {
+		if !stored || from < o.At {
 			from = o.At
 		}
-		p := &part{topicPartition: tp, next: from, fetched: from}
+		p := &part{topicPartition: tp, from: from, next: from, fetched: from, end: g.endOf(tp, ends, atStart)}
+		if e, ok := ends.Lookup(tp.topic, tp.partition); ok {
+			p.high = e.Offset
+		}
+		if e, ok := stable.Lookup(tp.topic, tp.partition); ok {
+			p.stable = e.Offset
+		}
 		g.parts, g.index[tp] = append(g.parts, p), p
-		g.metrics.lag(tp.topic, tp.partition, 0)
+		g.metrics.lag(tp.topic, tp.partition, max(0, p.high-p.next))
 		if add[o.Topic] == nil {
 			add[o.Topic] = map[int32]kgo.Offset{}
 		}
@@ -172,32 +213,47 @@ func (g *Gatherer) discover(ctx context.Context) error {
 	return nil
 }
 
-func (g *Gatherer) readEnds(ctx context.Context) error {
-	names := g.topics()
-	ends, err := g.admin.ListEndOffsets(ctx, names...)
-	if err == nil {
-		err = ends.Error()
+// endOf gives the offset at which a partition is to be left alone.
+func (g *Gatherer) endOf(tp topicPartition, ends kadm.ListedOffsets, atStart bool) int64 {
+	if g.opt.Until != nil {
+		for _, r := range g.opt.Until {
+			if r.Topic == tp.topic && r.Partition == tp.partition {
+				return r.To
+			}
+		}
+		return 0
 	}
-	if err != nil {
-		return fmt.Errorf("list end offsets: %w", err)
+	if !g.opt.UntilCaughtUp {
+		return endless
 	}
-	g.ends = map[topicPartition]int64{}
-	ends.Each(func(o kadm.ListedOffset) { g.ends[topicPartition{o.Topic, o.Partition}] = o.Offset })
-	return nil
+	if e, ok := ends.Lookup(tp.topic, tp.partition); ok && atStart {
+		return e.Offset
+	}
+	return 0 // it was not there at the start
 }
 
-// Next fills b with the next batch: a replay while there are any, then as many records as came within the limits. It returns
-// io.EOF when it was to stop at the end and is there.
+// Next fills b with the next batch: one that was decided on before while there are any, then as many records as came within the
+// limits. It returns io.EOF when it was to stop at the end and is there.
 func (g *Gatherer) Next(ctx context.Context, b *schemas.Batch) error {
-	if len(g.replays) > 0 {
-		r := g.replays[0]
-		if err := g.fetchUpTo(ctx, r.Ranges); err != nil {
+	for _, p := range g.parts {
+		p.from = p.next
+	}
+	if g.intents != nil {
+		intent, written, err := g.intents.Next(ctx)
+		if err != nil {
 			return err
 		}
-		g.replays = g.replays[1:]
-		b.Now, b.Fixed, b.Advance = r.Now, r.Fixed, r.Advance
-		g.cut(b, true, r.Ranges)
-		return nil
+		if intent != nil {
+			intent.Stamp(b)
+			b.Intent, b.Written, g.now = intent, written, max(g.now, intent.Now)
+			return g.again(ctx, b)
+		}
+		g.intents = nil
+	}
+	if len(g.opt.Rewind) > 0 {
+		g.stamp(b)
+		b.Rewind = true
+		return g.read(ctx, b, g.nextRewind())
 	}
 	if g.caughtUp() {
 		if g.ticked {
@@ -209,7 +265,7 @@ func (g *Gatherer) Next(ctx context.Context, b *schemas.Batch) error {
 		return nil
 	}
 	if g.opt.Now().Sub(g.checked) >= g.cfg.RecheckTopics {
-		if err := g.discover(ctx); err != nil {
+		if err := g.discover(ctx, false); err != nil {
 			if isFatal(err) || ctx.Err() != nil {
 				return err
 			}
@@ -217,78 +273,49 @@ func (g *Gatherer) Next(ctx context.Context, b *schemas.Batch) error {
 			g.checked = g.opt.Now()
 		}
 	}
-	if err := g.fill(ctx); err != nil {
+	if err := g.fill(ctx, b); err != nil {
 		return err
 	}
 	g.stamp(b)
-	g.cut(b, false, nil)
 	return nil
 }
 
+// stamp reads the clock. It never goes back, whatever the machine's clock does.
 func (g *Gatherer) stamp(b *schemas.Batch) {
-	b.Now = schemas.TimeOf(g.opt.Now())
+	g.now = max(g.now, schemas.TimeOf(g.opt.Now()))
+	b.Now = g.now
 	if g.opt.FixedNow != 0 {
 		b.Now, b.Fixed = g.opt.FixedNow, true
+		if !g.opt.Strict {
+			b.Latest = b.Now
+		}
 	}
 }
 
+// caughtUp tells whether everything up to the ends was given in a batch.
 func (g *Gatherer) caughtUp() bool {
-	if !g.opt.UntilCaughtUp {
-		return false
-	}
-	for tp, end := range g.ends {
-		if p := g.index[tp]; p == nil || p.next < end {
-			return false
-		}
-	}
-	return true
+	return (g.opt.UntilCaughtUp || g.opt.Until != nil) && !slices.ContainsFunc(g.parts, func(p *part) bool { return p.next < p.end })
 }
 
-// fill polls until a batch is full, its first record has waited long enough, or a tick has passed without any.
-func (g *Gatherer) fill(ctx context.Context) error {
-	deadline := g.opt.Now().Add(g.cfg.Tick)
-	if g.pending > 0 {
-		deadline = g.opt.Now().Add(g.cfg.Wait)
-	}
-	for g.pending < g.cfg.RecordsMax && g.bytes < g.cfg.BytesMax && !g.reachedEnds() {
-		had := g.pending
-		if err := g.poll(ctx, deadline); err != nil {
-			return err
-		}
-		now := g.opt.Now()
-		if had == 0 && g.pending > 0 {
-			deadline = now.Add(g.cfg.Wait)
-		}
-		if !now.Before(deadline) {
-			break
-		}
-	}
-	return nil
-}
-
-// reachedEnds tells whether everything up to the ends was fetched, so that waiting for more is in vain.
-func (g *Gatherer) reachedEnds() bool {
-	if !g.opt.UntilCaughtUp {
-		return false
-	}
-	for tp, end := range g.ends {
-		if p := g.index[tp]; p == nil || p.fetched < end {
-			return false
-		}
-	}
-	return true
-}
-
-// fetchUpTo polls until every range of a replay is complete.
-func (g *Gatherer) fetchUpTo(ctx context.Context, ranges []schemas.Range) error {
+// fetchAll polls until every range is complete.
+func (g *Gatherer) fetchAll(ctx context.Context, ranges []schemas.Range) error {
 	for {
 		complete := true
 		for _, r := range ranges {
 			p := g.index[topicPartition{r.Topic, r.Partition}]
 			if p == nil {
-				return fmt.Errorf("%w: topic %s has no partition %d any more", ErrGap, r.Topic, r.Partition)
+				// A partition may be new since the start.
+				if err := g.discover(ctx, false); err != nil {
+					return err
+				}
+				if p = g.index[topicPartition{r.Topic, r.Partition}]; p == nil {
+					return fmt.Errorf("%w: topic %s has no partition %d any more", ErrGap, r.Topic, r.Partition)
+				}
 			}
 			complete = complete && p.fetched >= r.To
+			if p.fetched < r.To {
+				g.resume(p)
+			}
 		}
 		if complete {
 			return nil
@@ -303,7 +330,7 @@ func (g *Gatherer) fetchUpTo(ctx context.Context, ranges []schemas.Range) error 
 func (g *Gatherer) poll(ctx context.Context, deadline time.Time) error {
 	wait, cancel := context.WithTimeout(ctx, max(deadline.Sub(g.opt.Now()), time.Millisecond))
 	defer cancel()
-	fetches := g.client.PollRecords(wait, max(1, g.cfg.RecordsMax-g.pending))
+	fetches := g.client.PollRecords(wait, g.cfg.RecordsMax)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -331,18 +358,36 @@ func (g *Gatherer) poll(ctx context.Context, deadline time.Time) error {
 		if p == nil {
 			return // an error that concerns no partition is dressed as a fetch
 		}
-		p.high = max(p.high, f.HighWatermark)
+		p.high, p.stable = max(p.high, f.HighWatermark), max(p.stable, f.LastStableOffset)
 		for _, r := range f.Records {
 			p.records = append(p.records, r)
 			p.fetched = r.Offset + 1
-			g.bytes += len(r.Value)
+			p.bytes += len(r.Value)
 		}
-		g.pending += len(f.Records)
 		if len(f.Records) > 0 {
+			p.left = false
 			g.opt.Report(nil)
+			if p.bytes > 2*g.cfg.BytesMax/len(g.parts) || len(p.records)-p.taken > g.cfg.RecordsMax {
+				g.pause(p)
+			}
 		}
 	})
 	return nil
+}
+
+// pause stops fetching a partition of which enough waits, so that the others' records find room.
+func (g *Gatherer) pause(p *part) {
+	if !p.paused {
+		p.paused = true
+		g.client.PauseFetchPartitions(map[string][]int32{p.topic: {p.partition}})
+	}
+}
+
+func (g *Gatherer) resume(p *part) {
+	if p.paused {
+		p.paused = false
+		g.client.ResumeFetchPartitions(map[string][]int32{p.topic: {p.partition}})
+	}
 }
 
 // Committed exports positions as the group's offsets, which lag monitors read. They are not the truth: the state is.
@@ -364,6 +409,6 @@ func (g *Gatherer) Close() { g.client.Close() }
 
 // isFatal tells whether waiting does not help.
 func isFatal(err error) bool {
-	return errors.Is(err, ErrGap) || errors.Is(err, ErrNoTopic) || errors.Is(err, kerr.UnknownTopicOrPartition) ||
+	return errors.Is(err, ErrGap) || errors.Is(err, ErrNoTopic) || errors.Is(err, ErrFenced) || errors.Is(err, kerr.UnknownTopicOrPartition) ||
 		errors.Is(err, kerr.SaslAuthenticationFailed) || errors.Is(err, kerr.TopicAuthorizationFailed)
 }

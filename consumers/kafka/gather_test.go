@@ -120,18 +120,30 @@ func TestCanonicalOrderUntilCaughtUp(t *testing.T) {
 	}
 }
 
+// intentList gives intents that no sink has.
+type intentList []schemas.Intent
+
+func (l *intentList) Next(context.Context) (*schemas.Intent, bool, error) {
+	if len(*l) == 0 {
+		return nil, false, nil
+	}
+	i := (*l)[0]
+	*l = (*l)[1:]
+	return &i, false, nil
+}
+
 func TestStartsAtPositionsAndReplaysIntents(t *testing.T) {
 	t.Parallel()
 	k := broker(t)
 	for i := range 10 {
 		produce(t, k, fmt.Sprintf("pos/0 %d v%d", i+1, i))
 	}
-	replays := []Replay{
-		{Now: 111, Ranges: []schemas.Range{{Topic: "pos", Partition: 0, From: 2, To: 4}}},
-		{Now: 222, Fixed: true, Advance: 5, Ranges: []schemas.Range{{Topic: "pos", Partition: 0, From: 4, To: 7}}},
-		{Now: 333},
+	replays := &intentList{
+		{Batch: 1, Now: 111, Ranges: []schemas.Range{{Topic: "pos", Partition: 0, From: 2, To: 4}}},
+		{Batch: 2, Now: 222, Fixed: true, Advance: 5, Ranges: []schemas.Range{{Topic: "pos", Partition: 0, From: 4, To: 7}}},
+		{Batch: 3, Now: 333},
 	}
-	g := open(t, testConfig(k), Options{UntilCaughtUp: true, Start: []schemas.Range{{Topic: "pos", Partition: 0, To: 2}}, Replays: replays})
+	g := open(t, testConfig(k), Options{UntilCaughtUp: true, Start: []schemas.Range{{Topic: "pos", Partition: 0, To: 2}}, Intents: replays})
 	values, batches := drain(t, g)
 	if want := "v2 v3 v4 v5 v6 v7 v8 v9"; values != want {
 		t.Errorf("got %s, want %s", values, want)

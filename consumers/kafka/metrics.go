@@ -15,6 +15,8 @@ type metrics struct {
 	records map[schemas.Feed]prometheus.Counter
 	bytes   map[schemas.Feed]prometheus.Counter
 	lags    *prometheus.GaugeVec
+
+	disordered prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, feeds []schemas.Feed) *metrics {
@@ -24,8 +26,10 @@ func newMetrics(reg prometheus.Registerer, feeds []schemas.Feed) *metrics {
 		Help: "Bytes of record values gathered, by feed."}, []string{"feed"})
 	m := &metrics{records: map[schemas.Feed]prometheus.Counter{}, bytes: map[schemas.Feed]prometheus.Counter{},
 		lags: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "seamline_consumers_lag_records",
-			Help: "Records in the partition that are not gathered yet."}, []string{"topic", "partition"})}
-	reg.MustRegister(records, bytes, m.lags)
+			Help: "Records in the partition that are not gathered yet."}, []string{"topic", "partition"}),
+		disordered: prometheus.NewCounter(prometheus.CounterOpts{Name: "seamline_consumers_disordered_total",
+			Help: "Times that the line went on without a partition that did not deliver, so that a rebuild may order records otherwise."})}
+	reg.MustRegister(records, bytes, m.lags, m.disordered)
 	for _, f := range feeds {
 		m.records[f] = records.WithLabelValues(string(f))
 		m.bytes[f] = bytes.WithLabelValues(string(f))

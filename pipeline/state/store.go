@@ -1,30 +1,34 @@
-// Package state keeps what the stages know on disk. Changed entries and intents come in, and after a restart they come out again.
+// Package state keeps what the stages know on disk. Changed entries come in, and after a restart they come out again.
 // A checkpoint is atomic: the entries, the batch that they stand for and the positions are stored together or not at all.
 // It never decides anything and never runs on the line's hot path: stages write to memory and save now and then.
 package state
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/uuid"
 
 	"github.com/seamline/seamline/schemas"
 )
 
-// Format is the version of the layout that this build writes.
-const Format = 1
+// Format is the version of the layout that this build writes. Format 1 kept the intents in the store, and had other entries.
+const Format = 2
 
-// Errors of Open.
+// Errors of Open, Load and Commit. Damage is schemas.ErrDamaged.
 var (
 	ErrLocked = errors.New("the state directory is in use by another process")
-	ErrFormat = errors.New("the state directory has another format")
+	ErrNewer  = errors.New("the state directory was written by a newer build")
+	ErrOlder  = errors.New("the state directory was written by an older build")
+	ErrFull   = errors.New("the disk of the state directory is nearly full")
 )
 
 // Config says where the state lives.
@@ -35,127 +39,150 @@ type Config struct {
 	Log        *slog.Logger
 }
 
-// Intent is what a batch consists of, written durably before any sink sees it. Replaying it gives the same rows.
-type Intent struct {
-	Batch   uint64          `json:"batch"`
-	Now     schemas.Time    `json:"now_ms"`
-	Fixed   bool            `json:"fixed,omitempty"`
-	Advance schemas.Time    `json:"advance_ms,omitempty"`
-	Ranges  []schemas.Range `json:"ranges"`
-}
-
 // Point is the batch up to which everything is stored, and the next offset of every partition.
 type Point struct {
-	Format     int             `json:"format"`
-	PipelineID string          `json:"pipeline_id"`
-	Batch      uint64          `json:"batch"`
-	Positions  []schemas.Range `json:"positions"` // From is 0, To the next offset to read
+	Format       int             `json:"format"`
+	PipelineID   string          `json:"pipeline_id"`
+	Installation string          `json:"installation,omitempty"` // the tables that the batches were written to; empty before the first
+	Batch        uint64          `json:"batch"`
+	Positions    []schemas.Range `json:"positions"`         // From is 0, To the next offset to read
+	Journal      int64           `json:"journal,omitempty"` // where in the journal the batch's intent is; 0 where that is not known
+	Ordinal      uint64          `json:"ordinal"`           // of the checkpoint
 }
 
 // Store is the embedded store of one pipeline.
 type Store struct {
-	db         *pebble.DB
-	lock       *pebble.Lock
-	pipelineID string
+	cfg      Config
+	fs       vfs.FS
+	db       *pebble.DB
+	lock     *pebble.Lock
+	instance string
 
 	mu    sync.Mutex // guards point: the line collects one checkpoint while it commits the one before
 	point Point
 }
 
 var (
-	keyPoint     = []byte("m/point")
-	prefixIntent = []byte("i/")
-	prefixStage  = "s/"
+	keyPoint    = []byte("m/point")
+	keyInstance = []byte("m/instance") // names the directory; never copied elsewhere
+	prefixStage = "s/"
 )
 
-// Open opens or creates the store. It fails with ErrLocked or ErrFormat where that is the cause.
+// Open opens or creates the store. It fails with ErrLocked, ErrNewer, ErrOlder or schemas.ErrDamaged where that is the cause.
 func Open(cfg Config) (*Store, error) {
-	fs := cfg.FS
-	if fs == nil {
-		fs = vfs.Default
+	s := &Store{cfg: cfg, fs: cfg.FS}
+	if s.fs == nil {
+		s.fs = vfs.Default
 	}
-	if err := fs.MkdirAll(cfg.Dir, 0o700); err != nil {
+	if err := s.fs.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create state directory: %w", err)
 	}
-	lock, err := pebble.LockDirectory(cfg.Dir, fs)
-	if err != nil {
+	var err error
+	if s.lock, err = pebble.LockDirectory(cfg.Dir, s.fs); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrLocked, cfg.Dir, err)
 	}
-	db, err := pebble.Open(filepath.Clean(cfg.Dir), &pebble.Options{
-		FS: fs, Lock: lock, Logger: quietLogger{cfg.Log}, FormatMajorVersion: pebble.FormatNewest,
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open state in %s: %w", cfg.Dir, err), lock.Close())
+	if s.db, err = s.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open state in %s: %w", cfg.Dir, damage(err)), s.lock.Close())
 	}
-	s := &Store{db: db, lock: lock, pipelineID: cfg.PipelineID}
-	if err := s.readPoint(cfg); err != nil {
+	if err = s.readPoint(); err == nil {
+		err = s.checkCanaries()
+	}
+	if err == nil {
+		err = s.readInstance()
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) readPoint(cfg Config) error {
+// open opens the database. What it panics with has found damage: it reads its own files before it returns.
+func (s *Store) open() (db *pebble.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, fmt.Errorf("%w: %v", schemas.ErrDamaged, r)
+		}
+	}()
+	return pebble.Open(filepath.Clean(s.cfg.Dir), &pebble.Options{
+		FS: s.fs, Lock: s.lock, Logger: quietLogger{s.cfg.Log}, FormatMajorVersion: pebble.FormatNewest,
+	})
+}
+
+// damage marks errors of reading that mean neither a missing right nor a full disk as damage.
+func damage(err error) error {
+	if err == nil || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, schemas.ErrDamaged) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", schemas.ErrDamaged, err)
+}
+
+func (s *Store) readPoint() error {
+	if _, closer, err := s.db.Get(keyRestoring); err == nil {
+		return errors.Join(fmt.Errorf("%w: %s was being restored and is not whole", schemas.ErrDamaged, s.cfg.Dir), closer.Close())
+	} else if !errors.Is(err, pebble.ErrNotFound) {
+		return fmt.Errorf("read checkpoint: %w", damage(err))
+	}
+	return s.loadPoint()
+}
+
+func (s *Store) loadPoint() error {
 	value, closer, err := s.db.Get(keyPoint)
 	if errors.Is(err, pebble.ErrNotFound) {
-		s.point = Point{Format: Format, PipelineID: cfg.PipelineID}
+		s.point = Point{Format: Format, PipelineID: s.cfg.PipelineID}
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read checkpoint: %w", err)
+		return fmt.Errorf("read checkpoint: %w", damage(err))
 	}
 	defer closer.Close()
-	if err := json.Unmarshal(value, &s.point); err != nil {
-		return fmt.Errorf("read checkpoint: %w", err)
+	if s.point, err = pointOf(value); err != nil {
+		return err
 	}
 	if s.point.Format != Format {
-		return fmt.Errorf("%w: %s has format %d and this build reads %d; use the build that wrote it, or rebuild from the topics with an empty directory",
-			ErrFormat, cfg.Dir, s.point.Format, Format)
+		class, hint := ErrNewer, "; use the build that wrote it"
+		if s.point.Format < Format {
+			class, hint = ErrOlder, ""
+		}
+		return fmt.Errorf("%w: %s has format %d and this build reads %d%s", class, s.cfg.Dir, s.point.Format, Format, hint)
 	}
-	if s.point.PipelineID != cfg.PipelineID {
-		return fmt.Errorf("the state in %s belongs to pipeline %q, not %q; set pipeline.id or state.dir", cfg.Dir, s.point.PipelineID, cfg.PipelineID)
+	if s.point.PipelineID != s.cfg.PipelineID {
+		return fmt.Errorf("the state in %s belongs to pipeline %q, not %q; set pipeline.id or state.dir", s.cfg.Dir, s.point.PipelineID, s.cfg.PipelineID)
 	}
 	return nil
 }
+
+func pointOf(value []byte) (p Point, err error) {
+	if err := json.Unmarshal(value, &p); err != nil {
+		return p, fmt.Errorf("read checkpoint: %w", damage(err))
+	}
+	return p, nil
+}
+
+// readInstance names the directory, at its first use for ever.
+func (s *Store) readInstance() error {
+	value, closer, err := s.db.Get(keyInstance)
+	if err == nil {
+		s.instance = string(value)
+		return closer.Close()
+	}
+	if !errors.Is(err, pebble.ErrNotFound) {
+		return fmt.Errorf("read the state's name: %w", damage(err))
+	}
+	s.instance = uuid.NewString()
+	if err := s.db.Set(keyInstance, []byte(s.instance), pebble.Sync); err != nil {
+		return fmt.Errorf("name the state directory: %w", err)
+	}
+	return nil
+}
+
+// Instance names the directory, so that a new process over it is known to follow the old one.
+func (s *Store) Instance() string { return s.instance }
 
 // Point gives the checkpoint that the store stands at; batch 0 with no positions for a new one.
 func (s *Store) Point() Point {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.point
-}
-
-// Intents gives the intents after the checkpoint, oldest first: batches whose rows may have been written.
-func (s *Store) Intents() ([]Intent, error) {
-	after := s.Point().Batch
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: intentKey(after + 1), UpperBound: prefixEnd(prefixIntent)})
-	if err != nil {
-		return nil, fmt.Errorf("read intents: %w", err)
-	}
-	defer it.Close()
-	var intents []Intent
-	for it.First(); it.Valid(); it.Next() {
-		var intent Intent
-		if err := json.Unmarshal(it.Value(), &intent); err != nil {
-			return nil, fmt.Errorf("read intent: %w", err)
-		}
-		if want := after + uint64(len(intents)) + 1; intent.Batch != want {
-			return nil, fmt.Errorf("read intents: batch %d follows where batch %d must", intent.Batch, want)
-		}
-		intents = append(intents, intent)
-	}
-	return intents, it.Error()
-}
-
-// WriteIntent stores an intent durably.
-func (s *Store) WriteIntent(b *schemas.Batch) error {
-	value, err := json.Marshal(Intent{Batch: b.Number, Now: b.Now, Fixed: b.Fixed, Advance: b.Advance, Ranges: b.Ranges})
-	if err != nil {
-		return err
-	}
-	if err := s.db.Set(intentKey(b.Number), value, pebble.Sync); err != nil {
-		return fmt.Errorf("write intent of batch %d: %w", b.Number, err)
-	}
-	return nil
 }
 
 // Checkpoint is a set of changed entries that waits to be committed.
@@ -165,10 +192,10 @@ type Checkpoint struct {
 	point Point
 }
 
-// Collect asks every keeper for what changed and gives a checkpoint that stands for batch number and positions.
+// Collect asks every keeper for what changed and gives a checkpoint that stands for a batch and the positions behind it.
 func (s *Store) Collect(keepers []schemas.Keeper, number uint64, positions []schemas.Range) (*Checkpoint, error) {
 	c := &Checkpoint{store: s, batch: s.db.NewBatch()}
-	c.point = Point{Format: Format, PipelineID: s.pipelineID, Batch: number, Positions: positions}
+	c.point = Point{Format: Format, PipelineID: s.cfg.PipelineID, Installation: s.Point().Installation, Batch: number, Positions: positions}
 	for _, k := range keepers {
 		if err := k.Save(&writer{batch: c.batch, prefix: stagePrefix(k)}); err != nil {
 			return nil, errors.Join(fmt.Errorf("save state of %s: %w", k.Name(), err), c.batch.Close())
@@ -177,32 +204,69 @@ func (s *Store) Collect(keepers []schemas.Keeper, number uint64, positions []sch
 	return c, nil
 }
 
+// Batch is the batch that the checkpoint stands for.
+func (c *Checkpoint) Batch() uint64 { return c.point.Batch }
+
 // Bytes is the size of the checkpoint.
 func (c *Checkpoint) Bytes() int { return c.batch.Len() }
 
-// Commit stores the checkpoint durably and forgets the intents that it covers.
-func (c *Checkpoint) Commit() error {
+// SetJournal notes where in the journal the intent of the checkpoint's batch is.
+func (c *Checkpoint) SetJournal(offset int64) { c.point.Journal = offset }
+
+// SetInstallation notes the tables that the batches are written to.
+func (c *Checkpoint) SetInstallation(id string) { c.point.Installation = id }
+
+// Commit stores the checkpoint durably. Where it fails with ErrFull nothing is stored, and it may be tried again. The data that it
+// gives is the change, from which Restore makes it again; it is nil unless wanted.
+func (c *Checkpoint) Commit(wantData bool) (data [][]byte, err error) {
+	if err := c.store.room(uint64(c.batch.Len())); err != nil {
+		return nil, err
+	}
+	c.point.Ordinal = c.store.Point().Ordinal + 1
 	value, err := json.Marshal(c.point)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := errors.Join(c.batch.Set(keyPoint, value, nil), c.batch.DeleteRange(intentKey(0), intentKey(c.point.Batch+1), nil)); err != nil {
-		return fmt.Errorf("commit checkpoint: %w", err)
+	if err := errors.Join(c.batch.Set(keyPoint, value, nil), c.store.addCanary(c.batch, c.point.Ordinal)); err != nil {
+		return nil, fmt.Errorf("commit checkpoint: %w", err)
+	}
+	if wantData {
+		if data, err = c.store.parts(c.batch); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.batch.Commit(pebble.Sync); err != nil {
-		return fmt.Errorf("commit checkpoint: %w", err)
+		return nil, fmt.Errorf("commit checkpoint: %w", err)
 	}
 	c.store.mu.Lock()
 	c.store.point = c.point
 	c.store.mu.Unlock()
-	return c.batch.Close()
+	return data, c.batch.Close()
+}
+
+// Space that must be free beyond what is written: the database dies when a write to its log fails.
+const (
+	freeBytesMin = 64 << 20
+	freeFactor   = 3 // what is written goes to the log, to a table, and at some time through a compaction
+)
+
+// room tells whether the disk has space for a write.
+func (s *Store) room(bytes uint64) error {
+	usage, err := s.fs.GetDiskUsage(s.cfg.Dir)
+	if err != nil {
+		return nil // a file system that does not say
+	}
+	if need := freeFactor*bytes + freeBytesMin; usage.AvailBytes < need {
+		return fmt.Errorf("%w: %s has %d MiB free and a checkpoint needs %d MiB", ErrFull, s.cfg.Dir, usage.AvailBytes>>20, need>>20)
+	}
+	return nil
 }
 
 // Load gives every keeper what it saved.
 func (s *Store) Load(keepers []schemas.Keeper) error {
 	for _, k := range keepers {
 		if err := k.Load(&reader{db: s.db, prefix: stagePrefix(k)}); err != nil {
-			return fmt.Errorf("load state of %s: %w", k.Name(), err)
+			return fmt.Errorf("load state of %s: %w", k.Name(), damage(err))
 		}
 	}
 	return nil
@@ -252,10 +316,6 @@ func (r *reader) Each(f func(key, value []byte) error) error {
 }
 
 func stagePrefix(k schemas.Keeper) []byte { return []byte(prefixStage + k.Name() + "/") }
-
-func intentKey(batch uint64) []byte {
-	return binary.BigEndian.AppendUint64(append([]byte(nil), prefixIntent...), batch)
-}
 
 // prefixEnd gives the smallest key after all keys with the prefix; prefixes here end in '/', which has a successor.
 func prefixEnd(prefix []byte) []byte {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/encoding/json"
@@ -16,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/seamline/seamline/schemas"
+	"github.com/seamline/seamline/schemas/fault"
 )
 
 // Config names the topics that are written.
@@ -34,6 +36,10 @@ type Sink struct {
 	client  *kgo.Client
 	written *prometheus.CounterVec
 	topics  []string
+
+	planned uint64 // batch that the following are of
+	records []*kgo.Record
+	err     error
 }
 
 // Open makes a producer with the connection settings opts.
@@ -59,18 +65,53 @@ func Open(cfg Config, opts []kgo.Opt, reg prometheus.Registerer) (*Sink, error) 
 // Name is the sink's stable name.
 func (s *Sink) Name() string { return "kafka" }
 
-// Write produces the batch's records and waits until all are acknowledged.
-func (s *Sink) Write(ctx context.Context, b *schemas.Batch) error {
-	records := make([]*kgo.Record, 0, len(b.Rejects)+len(b.Changes))
+// Plan tells how many records go to each topic, and a digest of them.
+func (s *Sink) Plan(b *schemas.Batch) []schemas.Block {
+	s.planned, s.records, s.err = true, s.records[:0], nil
 	for i := range b.Rejects {
-		records = append(records, s.deadLetter(&b.Rejects[i]))
+		s.records = append(s.records, s.deadLetter(&b.Rejects[i]))
 	}
 	for i := range b.Changes {
 		r, err := s.change(&b.Changes[i])
 		if err != nil {
-			return fmt.Errorf("%w: %w", schemas.ErrFatal, err)
+			s.err = fmt.Errorf("%w: %w", schemas.ErrFatal, err)
+			return nil
 		}
-		records = append(records, r)
+		s.records = append(s.records, r)
+	}
+	var blocks []schemas.Block
+	for _, topic := range s.topics {
+		block, digest := schemas.Block{Table: topic}, xxhash.New()
+		for _, r := range s.records {
+			if r.Topic == topic {
+				block.Rows++
+				_, _ = digest.Write(r.Key) // a digest does not fail
+				_, _ = digest.Write(r.Value)
+			}
+		}
+		if block.Rows > 0 {
+			block.Digest = digest.Sum64()
+			blocks = append(blocks, block)
+		}
+	}
+	return blocks
+}
+
+// Write produces the batch's records and waits until all are acknowledged.
+func (s *Sink) Write(ctx context.Context, b *schemas.Batch) error {
+	if !s.planned {
+		s.Plan(b)
+	}
+	s.planned = false // a record that was sent is not sent a second time as the same value
+	if s.err != nil {
+		return s.err
+	}
+	records := s.records
+	if fault.Off(fault.DeadLetters) {
+		for len(records) > 0 && records[0].Topic == s.cfg.DeadLetters {
+			s.client.Produce(context.Background(), records[0], nil)
+			records = records[1:]
+		}
 	}
 	for _, result := range s.client.ProduceSync(ctx, records...) {
 		if result.Err == nil {
@@ -86,6 +127,7 @@ func (s *Sink) Write(ctx context.Context, b *schemas.Batch) error {
 		}
 		return fmt.Errorf("produce to %s: %w", result.Record.Topic, result.Err)
 	}
+	fault.At(fault.PointLetters)
 	return nil
 }
 

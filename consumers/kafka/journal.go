@@ -1,0 +1,538 @@
+package kafka
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/seamline/seamline/schemas"
+	"github.com/seamline/seamline/schemas/fault"
+)
+
+// Errors of a Journal.
+var (
+	// ErrFenced says that another instance has taken the lead: this one must write nothing more.
+	ErrFenced = errors.New("another instance has taken over")
+	// ErrLed says that another instance leads and that this one was not to wait for its end.
+	ErrLed = errors.New("another instance leads this pipeline")
+)
+
+// JournalOptions are what a Journal needs beside a Config.
+type JournalOptions struct {
+	Key      string // names the pipeline and the tables that it writes to: instances with the same key exclude each other
+	Instance string // names the state directory: a new process over the same one need not wait for the old one's silence
+	After    uint64 // intents up to this batch are not needed
+	Once     bool   // fail with ErrLed instead of waiting for a living leader's end
+	Now      func() time.Time
+	Waiting  func(leader string) // told when this instance is a standby
+	Lost     func(error)         // told when the lead was lost while nothing was written
+	Report   func(error)         // what is waited for; nil when nothing is
+	Log      *slog.Logger
+}
+
+// Journal is the log of intents, and decides which instance leads. Only the leader writes intents, each before its batch: the log is a
+// topic, written by a transactional producer, so that taking the lead bars all who led before. An instance that does not lead
+// follows what the leader decides and makes the same state of it.
+//
+// An intent is written only after all sinks have the batch before. So of all intents only the newest is in doubt.
+type Journal struct {
+	cfg      Config
+	opt      JournalOptions
+	process  string // names this process, among all that ever lead
+	consumer *kgo.Client
+	admin    *kadm.Client
+	leading  bool // set by Next, before it says so
+
+	mu       sync.Mutex // guards the following
+	producer *kgo.Client
+	queue    []schemas.Intent // read and not yet given out, oldest first
+	given    uint64           // last batch given out
+	newest   uint64           // last batch whose intent is in the log
+	mine     uint64           // last batch whose intent this process wrote
+	done     uint64           // last batch that all sinks are known to have
+	leader   string           // instance of the last entry; empty after it resigned
+	last     string           // process of the last entry
+	heard    time.Time        // when the leader gave the last sign of life
+	alive    bool             // it gave one since this journal was opened
+	read     int64            // offset after the last entry read
+	marks    [marksMax]mark   // where recent intents are
+	written  time.Time        // when this process wrote last
+	listens  time.Time        // since when this process waits for a sign of life
+
+	stopBeating context.CancelFunc
+	beating     sync.WaitGroup
+}
+
+// mark is where an intent is in the log.
+type mark struct {
+	batch  uint64
+	offset int64
+}
+
+// Kinds of entry, in the header kind.
+const (
+	entryLead   = "lead"
+	entryIntent = "intent"
+	entryBeat   = "beat"
+	entryResign = "resign"
+)
+
+// note is the value of an entry that is no intent.
+type note struct {
+	Done uint64 `json:"done"` // last batch that all sinks have
+}
+
+// Limits of the journal.
+const (
+	beatsPerTakeover   = 5
+	transactionTimeout = 60 * time.Second
+	journalRetention   = "604800000" // ms
+	marksMax           = 1024
+	// A leader whose last entry is older than this many takeover.after is not listened for: no clock is that wrong.
+	silencesMax = 6
+)
+
+// OpenJournal makes sure that the topic exists and reads it from the offset from on, 0 for all of it.
+func OpenJournal(ctx context.Context, cfg Config, opt JournalOptions, from int64) (*Journal, error) {
+	j := &Journal{cfg: cfg, opt: opt, process: uuid.NewString(), given: opt.After, done: opt.After}
+	opts, err := cfg.Options()
+	if err != nil {
+		return nil, err
+	}
+	// What a barred producer left in an open transaction counts as well: it may have been acted upon.
+	j.consumer, err = kgo.NewClient(append(opts, kgo.FetchIsolationLevel(kgo.ReadUncommitted()), kgo.KeepControlRecords(),
+		kgo.FetchMaxWait(200*time.Millisecond))...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+	j.admin = kadm.NewClient(j.consumer)
+	err = cfg.await(ctx, opt.Report, opt.Log, func() error { return j.create(ctx) })
+	if err == nil {
+		err = cfg.await(ctx, opt.Report, opt.Log, func() error { return j.begin(ctx, from) })
+	}
+	if err != nil {
+		j.consumer.Close()
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	return j, nil
+}
+
+// create makes the topic where it is missing, whatever kafka.topics.create says: it is the pipeline's own.
+func (j *Journal) create(ctx context.Context) error {
+	topics, err := j.admin.ListTopics(ctx, j.cfg.Intents)
+	if err != nil {
+		return fmt.Errorf("list topics: %w", err)
+	}
+	if t := topics[j.cfg.Intents]; t.Err == nil && len(t.Partitions) > 0 {
+		return nil
+	}
+	retention := journalRetention
+	_, err = j.admin.CreateTopic(ctx, 1, int16(j.cfg.Replication), map[string]*string{"retention.ms": &retention}, j.cfg.Intents)
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("create topic %s for the intents (create it with one partition, or allow that): %w", j.cfg.Intents, err)
+	}
+	return nil
+}
+
+// begin reads what is there.
+func (j *Journal) begin(ctx context.Context, from int64) error {
+	starts, err := j.admin.ListStartOffsets(ctx, j.cfg.Intents)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("list offsets of topic %s: %w", j.cfg.Intents, err)
+	}
+	end, err := j.end(ctx)
+	if err != nil {
+		return err
+	}
+	if from > end {
+		from = 0 // the topic is another one than the offset is of
+	}
+	if o, ok := starts.Lookup(j.cfg.Intents, 0); ok {
+		from = max(from, o.Offset)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.read = from
+	j.consumer.AddConsumePartitions(map[string]map[int32]kgo.Offset{j.cfg.Intents: {0: kgo.NewOffset().At(from)}})
+	return j.readUpTo(ctx, end, true)
+}
+
+func (j *Journal) end(ctx context.Context) (int64, error) {
+	ends, err := j.admin.ListEndOffsets(ctx, j.cfg.Intents)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("list offsets of topic %s: %w", j.cfg.Intents, err)
+	}
+	o, _ := ends.Lookup(j.cfg.Intents, 0)
+	return o.Offset, nil
+}
+
+func (j *Journal) readUpTo(ctx context.Context, end int64, isPast bool) error {
+	for j.read < end {
+		if err := j.poll(ctx, time.Second, isPast); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// poll reads entries, waiting for some as long as wait.
+func (j *Journal) poll(ctx context.Context, wait time.Duration, isPast bool) error {
+	within, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	fetches := j.consumer.PollFetches(within)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var failed error
+	fetches.EachError(func(_ string, _ int32, err error) {
+		if !errors.Is(err, context.DeadlineExceeded) && !kerr.IsRetriable(err) {
+			failed = fmt.Errorf("read the journal: %w", err)
+		}
+	})
+	fetches.EachRecord(func(r *kgo.Record) {
+		j.read = r.Offset + 1
+		if failed == nil && !r.Attrs.IsControl() && string(r.Key) == j.opt.Key {
+			failed = j.take(r, isPast)
+		}
+	})
+	return failed
+}
+
+// take understands one entry.
+func (j *Journal) take(r *kgo.Record, isPast bool) error {
+	kind, process := "", ""
+	for _, h := range r.Headers {
+		switch h.Key {
+		case "kind":
+			kind = string(h.Value)
+		case "instance":
+			j.leader = string(h.Value)
+		case "process":
+			process = string(h.Value)
+		}
+	}
+	j.last = process
+	j.heard = j.opt.Now()
+	if isPast {
+		j.heard = r.Timestamp
+	} else {
+		j.alive = true
+	}
+	if kind == entryIntent {
+		intent, err := schemas.DecodeIntent(r.Value)
+		if err != nil {
+			return fmt.Errorf("topic %s, offset %d: %w", r.Topic, r.Offset, err)
+		}
+		j.marks[intent.Batch%marksMax] = mark{intent.Batch, r.Offset}
+		j.newest = intent.Batch
+		if process == j.process {
+			j.mine = intent.Batch
+		}
+		j.done = max(j.done, intent.Batch-1)
+		if intent.Batch > j.given && !j.leading {
+			// A leader that started over numbers on, but never back: what follows replaces what it did not build upon.
+			j.queue = slices.DeleteFunc(j.queue, func(i schemas.Intent) bool { return i.Batch >= intent.Batch })
+			j.queue = append(j.queue, intent)
+		}
+		return nil
+	}
+	var n note
+	if err := json.Unmarshal(r.Value, &n); err != nil {
+		return fmt.Errorf("topic %s, offset %d: %w: %w", r.Topic, r.Offset, schemas.ErrDamaged, err)
+	}
+	j.done = max(j.done, n.Done)
+	if kind == entryResign {
+		j.leader = ""
+	}
+	return nil
+}
+
+// First gives the number of the first intent that Next will give; 0 while there is none.
+func (j *Journal) First() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.queue) == 0 {
+		return 0
+	}
+	return j.queue[0].Batch
+}
+
+// Prepend puts intents before those of the journal, which has forgotten them. All sinks have their batches, but maybe the last.
+func (j *Journal) Prepend(intents []schemas.Intent) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(intents) > 0 {
+		j.queue = append(intents[:len(intents):len(intents)], j.queue...)
+		j.done = max(j.done, intents[len(intents)-1].Batch-1)
+	}
+}
+
+// Next gives the next intent of those who led before, or of the leader while that is another instance, and whether all sinks have its
+// batch. Nil means that this instance leads and has been given everything.
+func (j *Journal) Next(ctx context.Context) (*schemas.Intent, bool, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for told := false; ; {
+		if len(j.queue) > 0 {
+			i := j.queue[0]
+			if written := len(j.queue) > 1 || i.Batch <= j.done; written || j.leading {
+				if i.Batch != j.given+1 {
+					return nil, false, fmt.Errorf("%w: the intent of batch %d follows that of batch %d", schemas.ErrDamaged, i.Batch, j.given)
+				}
+				j.queue, j.given = j.queue[1:], i.Batch
+				return &i, written, nil
+			}
+		}
+		if j.leading {
+			return nil, false, nil
+		}
+		if j.mayLead() {
+			if err := j.lead(ctx); err != nil {
+				return nil, false, err
+			}
+			continue
+		}
+		if j.opt.Once && j.alive {
+			return nil, false, fmt.Errorf("%w: %s", ErrLed, j.leader)
+		}
+		if !told {
+			told = true
+			j.opt.Waiting(j.leader)
+		}
+		if err := j.poll(ctx, 200*time.Millisecond, false); err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+// mayLead tells whether nobody else leads, as far as can be heard.
+func (j *Journal) mayLead() bool {
+	if j.leader == "" || j.leader == j.opt.Instance {
+		return true
+	}
+	now := j.opt.Now()
+	if !j.alive && now.Sub(j.heard) >= silencesMax*j.cfg.TakeoverAfter {
+		return true
+	}
+	// A timestamp of another machine does not count: the leader must be silent while this one listens.
+	if !j.alive && j.listens.IsZero() {
+		j.listens, j.heard = now, now
+	}
+	return now.Sub(j.heard) >= j.cfg.TakeoverAfter
+}
+
+// lead bars those who led before, says so in the log, and reads what they wrote until then.
+func (j *Journal) lead(ctx context.Context) error {
+	if err := j.cfg.await(ctx, j.opt.Report, j.opt.Log, func() error { return j.enlist(ctx) }); err != nil {
+		return err
+	}
+	if _, err := j.append(ctx, entryLead, nil); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		j.opt.Log.Warn("another instance took the lead at the same time", "err", err)
+		j.heard, j.alive = j.opt.Now(), true
+		return nil
+	}
+	end, err := j.end(ctx)
+	if err == nil {
+		err = j.readUpTo(ctx, end, false)
+	}
+	if err != nil {
+		return err
+	}
+	if j.last != j.process {
+		j.heard, j.alive = j.opt.Now(), true
+		return nil // barred in the meantime
+	}
+	j.leading = true
+	beat, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	j.stopBeating = cancel
+	j.beating.Go(func() { j.beat(beat) })
+	j.opt.Log.Info("leading", "pipeline", j.opt.Key, "batch", j.newest)
+	return nil
+}
+
+// enlist makes a producer that bars all earlier ones.
+func (j *Journal) enlist(ctx context.Context) error {
+	opts, err := j.cfg.Options()
+	if err != nil {
+		return err
+	}
+	opts = append(opts, kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0),
+		kgo.RecordDeliveryTimeout(transactionTimeout/2))
+	if !fault.Off(fault.Fence) {
+		opts = append(opts, kgo.TransactionalID(j.cfg.Intents+"/"+j.opt.Key), kgo.TransactionTimeout(transactionTimeout))
+	}
+	producer, err := kgo.NewClient(opts...)
+	if err != nil {
+		return fmt.Errorf("connect to Kafka: %w", err)
+	}
+	if _, _, err := producer.ProducerID(ctx); err != nil {
+		producer.Close()
+		return fmt.Errorf("start a transactional producer (the brokers must allow transactions, and the user the transactional id %s): %w",
+			j.cfg.Intents+"/"+j.opt.Key, err)
+	}
+	if j.producer != nil {
+		j.producer.Close()
+	}
+	j.producer = producer
+	return nil
+}
+
+// append writes one entry, of which it gives the offset, and returns when no later leader can miss it.
+func (j *Journal) append(ctx context.Context, kind string, value []byte) (int64, error) {
+	if value == nil {
+		var err error
+		if value, err = json.Marshal(note{Done: j.done}); err != nil {
+			return 0, err
+		}
+	}
+	r := &kgo.Record{Topic: j.cfg.Intents, Key: []byte(j.opt.Key), Value: value, Headers: []kgo.RecordHeader{
+		{Key: "kind", Value: []byte(kind)}, {Key: "instance", Value: []byte(j.opt.Instance)}, {Key: "process", Value: []byte(j.process)}}}
+	transactional := !fault.Off(fault.Fence)
+	if transactional {
+		if err := j.producer.BeginTransaction(); err != nil {
+			return 0, fmt.Errorf("write the journal: %w", err)
+		}
+	}
+	if err := j.producer.ProduceSync(ctx, r).FirstErr(); err != nil {
+		return 0, fmt.Errorf("write the journal: %w", err)
+	}
+	if transactional {
+		if err := j.producer.EndTransaction(ctx, kgo.TryCommit); err != nil {
+			return 0, fmt.Errorf("write the journal: %w", err)
+		}
+	}
+	j.written = j.opt.Now()
+	return r.Offset, nil
+}
+
+// Write makes an intent durable. It fails with ErrFenced where another instance has taken over; other failures it sits out.
+func (j *Journal) Write(ctx context.Context, i *schemas.Intent) error {
+	value, err := i.Encode()
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.insist(ctx, func() error {
+		if j.mine >= i.Batch {
+			return nil // the attempt before was in fact successful
+		}
+		offset, err := j.append(ctx, entryIntent, value)
+		if err != nil {
+			return err
+		}
+		j.newest, j.mine, j.marks[i.Batch%marksMax] = i.Batch, i.Batch, mark{i.Batch, offset}
+		return nil
+	})
+}
+
+// insist tries until it succeeds, each time after making sure that this process still leads.
+func (j *Journal) insist(ctx context.Context, try func() error) error {
+	err := try()
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	j.opt.Log.Warn("the journal could not be written; looking whether this instance still leads", "err", err)
+	return j.cfg.await(ctx, j.opt.Report, j.opt.Log, func() error {
+		if err := j.enlist(ctx); err != nil {
+			return err
+		}
+		end, err := j.end(ctx)
+		if err == nil {
+			err = j.readUpTo(ctx, end, false)
+		}
+		if err != nil {
+			return err
+		}
+		if j.last != j.process && !fault.Off(fault.Fence) {
+			return fmt.Errorf("%w: %s", ErrFenced, j.leader)
+		}
+		return try()
+	})
+}
+
+// Finished says that all sinks have a batch.
+func (j *Journal) Finished(batch uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.done = max(j.done, batch)
+}
+
+// Offset gives where to begin reading for what comes after a batch; 0 where that is not known any more.
+func (j *Journal) Offset(batch uint64) int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if m := j.marks[batch%marksMax]; m.batch == batch {
+		return m.offset
+	}
+	return 0
+}
+
+// Leads tells whether this instance may write.
+func (j *Journal) Leads() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.leading
+}
+
+// beat gives signs of life while there is nothing else to write.
+func (j *Journal) beat(ctx context.Context) {
+	every := j.cfg.TakeoverAfter / beatsPerTakeover
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		j.mu.Lock()
+		if j.opt.Now().Sub(j.written) >= every {
+			err := j.insist(ctx, func() error { _, err := j.append(ctx, entryBeat, nil); return err })
+			if errors.Is(err, ErrFenced) {
+				j.mu.Unlock()
+				j.opt.Lost(err)
+				return
+			}
+		}
+		j.mu.Unlock()
+	}
+}
+
+// Close resigns, so that a standby need not wait for silence, and ends the connections.
+func (j *Journal) Close(ctx context.Context) error {
+	var err error
+	if j.stopBeating != nil {
+		j.stopBeating()
+		j.beating.Wait()
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		j.mu.Lock()
+		_, err = j.append(ctx, entryResign, nil)
+		j.mu.Unlock()
+	}
+	if j.producer != nil {
+		j.producer.Close()
+	}
+	j.consumer.Close()
+	return err
+}

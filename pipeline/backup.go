@@ -1,0 +1,219 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// Backup keeps copies of the state elsewhere: a base, which is all of it, and the changes since, each in parts. A generation is a base
+// and its changes.
+type Backup interface {
+	SaveState(ctx context.Context, p schemas.StatePart) error
+	// DropState forgets the generations before one.
+	DropState(ctx context.Context, generation uint64) error
+}
+
+// Limits of a backup.
+const (
+	backupQueueMax  = 128 << 20 // bytes of changes that wait; beyond, a new base is made instead
+	backupGrowthMin = 32 << 20  // bytes of changes before a new base may be worth it
+	backupRetry     = 5 * time.Second
+)
+
+// backup copies checkpoints in the background, so that the line never waits for it.
+type backup struct {
+	cfg    Config
+	to     Backup
+	every  time.Duration
+	wake   chan struct{}
+	done   chan struct{}
+	cancel context.CancelFunc
+
+	mu      sync.Mutex // guards the following
+	queue   []change
+	bytes   int
+	stop    bool
+	rebase  bool // the changes since the last copy are not all in the queue
+	started bool
+
+	generation uint64 // 0: none yet
+	base       int    // bytes
+	grown      int    // bytes of changes since
+}
+
+// change is what one checkpoint changed.
+type change struct {
+	batch uint64
+	parts [][]byte
+}
+
+func newBackup(cfg Config) *backup {
+	if cfg.Backup == nil || cfg.BackupEvery <= 0 {
+		return nil
+	}
+	return &backup{cfg: cfg, to: cfg.Backup, every: cfg.BackupEvery, wake: make(chan struct{}, 1), done: make(chan struct{}), rebase: true}
+}
+
+// add takes over what a checkpoint changed.
+func (k *backup) add(ctx context.Context, batch uint64, parts [][]byte) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.started {
+		k.started = true
+		var run context.Context
+		run, k.cancel = context.WithCancel(context.WithoutCancel(ctx))
+		go k.run(run) // finish waits for its end
+	}
+	if k.rebase {
+		return // the next base has it
+	}
+	k.queue = append(k.queue, change{batch, parts})
+	for _, p := range parts {
+		k.bytes += len(p)
+	}
+	if k.bytes > backupQueueMax {
+		k.queue, k.bytes, k.rebase = nil, 0, true
+	}
+}
+
+// finish copies what waits, as long as ctx lets it, and ends the copying.
+func (k *backup) finish(ctx context.Context) {
+	if k == nil || !k.started {
+		return
+	}
+	k.mu.Lock()
+	k.stop = true
+	k.mu.Unlock()
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+	select {
+	case <-k.done:
+	case <-ctx.Done():
+	}
+	k.cancel()
+	<-k.done
+}
+
+func (k *backup) run(ctx context.Context) {
+	defer close(k.done)
+	tick := time.NewTicker(k.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-k.wake:
+		case <-ctx.Done():
+			return
+		}
+		err := k.copy(ctx)
+		k.mu.Lock()
+		stop := k.stop
+		k.mu.Unlock()
+		if err != nil && ctx.Err() == nil {
+			// The line does not depend on it: the next try begins with a new base.
+			k.cfg.Log.Warn("could not copy the state", "err", err)
+			k.cfg.Metrics.backupFailures.Inc()
+		}
+		if stop {
+			return
+		}
+	}
+}
+
+// copy makes a new base where one is due, and else copies the changes that wait.
+func (k *backup) copy(ctx context.Context) error {
+	k.mu.Lock()
+	rebase := k.rebase || k.generation == 0 || k.grown > 2*k.base+backupGrowthMin
+	queue := k.queue
+	k.queue, k.bytes = nil, 0
+	if rebase {
+		k.rebase = false // what is committed from here on is in the base or in the queue
+	}
+	k.mu.Unlock()
+	if rebase {
+		err := k.copyAll(ctx)
+		if err != nil {
+			k.mu.Lock()
+			k.queue, k.bytes, k.rebase = nil, 0, true
+			k.mu.Unlock()
+		}
+		return err
+	}
+	for _, c := range queue {
+		if c.batch <= k.generation {
+			continue // the base has it
+		}
+		if err := k.save(ctx, c.batch, c.parts); err != nil {
+			k.mu.Lock()
+			k.queue, k.bytes, k.rebase = nil, 0, true
+			k.mu.Unlock()
+			return err
+		}
+		for _, p := range c.parts {
+			k.grown += len(p)
+		}
+	}
+	return nil
+}
+
+// copyAll begins a generation.
+func (k *backup) copyAll(ctx context.Context) error {
+	start := k.cfg.Clock()
+	generation := uint64(0)
+	var held []byte // the last part is known as such only at the end
+	part, bytes := uint32(0), 0
+	emit := func(data []byte, parts uint32) error {
+		err := k.to.SaveState(ctx, schemas.StatePart{Generation: generation, Batch: generation, Part: part, Parts: parts, Data: data})
+		part++
+		bytes += len(data)
+		return err
+	}
+	export, err := k.cfg.Store.BeginExport()
+	if err != nil {
+		return err
+	}
+	defer export.Close()
+	generation = export.Batch()
+	if generation == 0 {
+		return errors.New("there is no checkpoint yet")
+	}
+	err = export.Each(func(data []byte) error {
+		if held != nil {
+			if err := emit(held, 0); err != nil {
+				return err
+			}
+		}
+		held = data
+		return nil
+	})
+	if err == nil {
+		err = emit(held, part+1)
+	}
+	if err != nil {
+		return fmt.Errorf("copy the whole state: %w", err)
+	}
+	k.generation, k.base, k.grown = generation, bytes, 0
+	k.cfg.Log.Info("the whole state was copied", "batch", generation, "bytes", bytes, "took_ms", k.cfg.Clock().Sub(start).Milliseconds())
+	return k.to.DropState(ctx, generation)
+}
+
+// save copies the parts of one checkpoint.
+func (k *backup) save(ctx context.Context, batch uint64, parts [][]byte) error {
+	for i, data := range parts {
+		err := k.to.SaveState(ctx, schemas.StatePart{Generation: k.generation, Batch: batch, Part: uint32(i), Parts: uint32(len(parts)), Data: data})
+		if err != nil {
+			return fmt.Errorf("copy a checkpoint: %w", err)
+		}
+	}
+	return nil
+}
