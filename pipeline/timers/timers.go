@@ -1,9 +1,10 @@
-// Package timers makes time pass. It sets the batch's clock, and calls the profiles whose time has come although no event arrived.
-// Score and audience say when a profile must be looked at again; here it is remembered, and touched when that time is reached.
-// It never asks the wall clock: the batch carries its one reading.
+// Package timers keeps the time of the line. Score and audience say when a profile must be looked at again although no event arrives;
+// here that is remembered, and given back when the clock reaches it, earliest first.
+// It never asks the wall clock: the line moves the clock by what batches carry.
 package timers
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -13,21 +14,15 @@ import (
 	"github.com/seamline/seamline/schemas"
 )
 
-// Queue remembers the next time at which each profile must be looked at. It stands in the line twice: Due calls, Arm remembers.
+// Queue is the stage that keeps the clock, and the next time at which each profile must be looked at.
 type Queue struct {
 	clock   schemas.Time // never moves backwards
+	moment  schemas.Time // clock of the last moment, which never moves backwards either
 	due     map[uint32]schemas.Time
-	heap    []entry // may hold entries that due no longer confirms
+	heap    heap // may hold entries that due no longer confirms
 	unsaved map[uint32]struct{}
 	waiting prometheus.Gauge
 }
-
-type entry struct {
-	due     schemas.Time
-	profile uint32
-}
-
-func (e entry) before(f entry) bool { return e.due < f.due || e.due == f.due && e.profile < f.profile }
 
 // New makes an empty queue.
 func New(reg prometheus.Registerer) *Queue {
@@ -37,147 +32,95 @@ func New(reg prometheus.Registerer) *Queue {
 	return q
 }
 
-// Due is the stage that sets the clock and adds profiles whose timer is due to Touched.
-type Due struct{ q *Queue }
-
-// Due gives the stage that goes between stitch and score.
-func (q *Queue) Due() *Due { return &Due{q} }
-
 // Name is the stage's stable name.
-func (d *Due) Name() string { return "due" }
+func (q *Queue) Name() string { return "timers" }
 
-// Apply sets Clock and merges due profiles into Touched.
-func (d *Due) Apply(b *schemas.Batch) error {
-	q := d.q
-	q.advance(b)
-	var fired []schemas.Touch
-	for len(q.heap) > 0 && q.heap[0].due <= b.Clock {
-		e := q.heap[0]
-		q.pop()
-		if q.due[e.profile] == e.due {
-			delete(q.due, e.profile)
-			q.unsaved[e.profile] = struct{}{}
-			fired = append(fired, schemas.Touch{Profile: e.profile, Due: e.due})
+// Now is the clock's reading.
+func (q *Queue) Now() schemas.Time { return q.clock }
+
+// Advance moves the clock to t, if that is later.
+func (q *Queue) Advance(t schemas.Time) { q.clock = max(q.clock, t) }
+
+// Next gives the earliest timer that is due, of several the one of the smallest profile, and forgets it. A timer that was armed for
+// a time before the last moment is given as of that moment.
+func (q *Queue) Next() (schemas.Touch, bool) {
+	for len(q.heap) > 0 && q.heap[0].due <= q.clock {
+		e := q.heap.pop()
+		if due, armed := q.due[e.profile]; armed && due == e.due {
+			q.set(e.profile, 0)
+			return schemas.Touch{Profile: e.profile, Due: max(e.due, q.moment)}, true
 		}
 	}
-	if len(fired) == 0 {
-		return nil
-	}
-	b.Touched = append(b.Touched, fired...)
-	// An event's touch stands before a timer's of the same profile, and is the one kept.
-	slices.SortFunc(b.Touched, func(a, c schemas.Touch) int {
-		if a.Profile != c.Profile {
-			return int(int64(a.Profile) - int64(c.Profile))
-		}
-		return int(max(-1, min(1, a.Due-c.Due)))
-	})
-	b.Touched = slices.CompactFunc(b.Touched, func(a, c schemas.Touch) bool { return a.Profile == c.Profile })
-	return nil
+	return schemas.Touch{}, false
 }
 
 // Call makes a profile due at once, whatever timer it has.
 func (q *Queue) Call(profile uint32) {
-	q.due[profile] = q.clock
-	q.push(entry{due: q.clock, profile: profile})
+	q.set(profile, max(1, q.clock))
+	q.heap.push(entry{due: max(1, q.clock), profile: profile})
+}
+
+// Begin has nothing to prepare.
+func (q *Queue) Begin(*schemas.Batch) error { return nil }
+
+// Step gives every touched profile the earliest of the timers that were asked for it, or none. It sorts the moment's timers.
+func (q *Queue) Step(_ *schemas.Batch, m *schemas.Moment) error {
+	q.moment = max(q.moment, m.Clock)
+	slices.SortFunc(m.Timers, compareTimers)
+	for _, t := range m.Touched {
+		at, _ := slices.BinarySearchFunc(m.Timers, schemas.Touch{Profile: t.Profile}, compareTimers)
+		var due schemas.Time
+		if at < len(m.Timers) && m.Timers[at].Profile == t.Profile {
+			due = m.Timers[at].Due
+		}
+		if due == q.due[t.Profile] {
+			continue
+		}
+		q.set(t.Profile, due)
+		if due != 0 {
+			q.heap.push(entry{due: due, profile: t.Profile})
+		}
+	}
+	return nil
+}
+
+// compareTimers orders timers by profile, then time.
+func compareTimers(a, b schemas.Touch) int {
+	if a.Profile != b.Profile {
+		return cmp.Compare(a.Profile, b.Profile)
+	}
+	return cmp.Compare(a.Due, b.Due)
+}
+
+// set remembers when a profile is due; 0 for never.
+func (q *Queue) set(profile uint32, due schemas.Time) {
+	if due == 0 {
+		delete(q.due, profile)
+	} else {
+		q.due[profile] = due
+	}
 	q.unsaved[profile] = struct{}{}
 }
 
-// advance moves the clock: to the wall clock's reading, or to the latest event where that is fixed.
-func (q *Queue) advance(b *schemas.Batch) {
-	if !b.Fixed {
-		q.clock = max(q.clock, b.Now)
-	} else {
-		for _, e := range b.Events {
-			q.clock = max(q.clock, e.Time)
-		}
-		q.clock = max(q.clock, b.Advance)
-	}
-	b.Clock = q.clock
-}
+// heapSlack is how many entries of the heap may be out of date before it is made anew, beside as many as are not.
+const heapSlack = 1024
 
-// Arm is the stage that remembers the timers that score and audience asked for.
-type Arm struct{ q *Queue }
-
-// Arm gives the stage that goes behind all that ask for timers.
-func (q *Queue) Arm() *Arm { return &Arm{q} }
-
-// Name is the stage's stable name.
-func (a *Arm) Name() string { return "timers" }
-
-// Apply gives every touched profile the earliest of the timers asked for, or none.
-func (a *Arm) Apply(b *schemas.Batch) error {
-	q := a.q
-	wanted := make(map[uint32]schemas.Time, len(b.Timers))
-	for _, t := range b.Timers {
-		if at, ok := wanted[t.Profile]; !ok || t.Due < at {
-			wanted[t.Profile] = t.Due
-		}
-	}
-	for _, t := range b.Touched {
-		at, ok := wanted[t.Profile]
-		old, had := q.due[t.Profile]
-		switch {
-		case ok && (!had || old != at):
-			q.due[t.Profile] = at
-			q.push(entry{due: at, profile: t.Profile})
-		case !ok && had:
-			delete(q.due, t.Profile)
-		default:
-			continue
-		}
-		q.unsaved[t.Profile] = struct{}{}
-	}
-	if len(q.heap) > 2*len(q.due)+1024 {
-		q.compact()
+// Apply closes the batch. What it tidies up, nobody can tell.
+func (q *Queue) Apply(*schemas.Batch) error {
+	if len(q.heap) > 2*len(q.due)+heapSlack {
+		q.rebuild()
 	}
 	q.waiting.Set(float64(len(q.due)))
 	return nil
 }
 
-// compact drops entries that were replaced.
-func (q *Queue) compact() {
+// rebuild leaves out entries that were replaced.
+func (q *Queue) rebuild() {
 	q.heap = q.heap[:0]
 	for profile, due := range q.due {
 		q.heap = append(q.heap, entry{due: due, profile: profile})
 	}
-	// A sorted slice is a heap, and the same one in every run.
-	slices.SortFunc(q.heap, func(a, b entry) int {
-		if a.before(b) {
-			return -1
-		}
-		return 1
-	})
-}
-
-func (q *Queue) push(e entry) {
-	q.heap = append(q.heap, e)
-	for i := len(q.heap) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if !q.heap[i].before(q.heap[parent]) {
-			return
-		}
-		q.heap[i], q.heap[parent] = q.heap[parent], q.heap[i]
-		i = parent
-	}
-}
-
-func (q *Queue) pop() {
-	last := len(q.heap) - 1
-	q.heap[0] = q.heap[last]
-	q.heap = q.heap[:last]
-	for i := 0; ; {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < last; child++ {
-			if q.heap[child].before(q.heap[least]) {
-				least = child
-			}
-		}
-		if least == i {
-			return
-		}
-		q.heap[i], q.heap[least] = q.heap[least], q.heap[i]
-		i = least
-	}
+	q.heap.order()
 }
 
 var (
@@ -185,14 +128,21 @@ var (
 	errEntry = errors.New("an entry of the timer state has the wrong size")
 )
 
+const keyTimer = 'b'
+
 // Save writes the clock and the timers that changed since the last Save.
-func (a *Arm) Save(w schemas.StateWriter) error {
-	q := a.q
-	if err := w.Put(keyClock, binary.BigEndian.AppendUint64(nil, uint64(q.clock))); err != nil {
+func (q *Queue) Save(w schemas.StateWriter) error {
+	clock := binary.BigEndian.AppendUint64(nil, uint64(q.clock))
+	if err := w.Put(keyClock, binary.BigEndian.AppendUint64(clock, uint64(q.moment))); err != nil {
 		return err
 	}
+	list := make([]uint32, 0, len(q.unsaved))
 	for p := range q.unsaved {
-		key := binary.BigEndian.AppendUint32([]byte{'b'}, p)
+		list = append(list, p)
+	}
+	slices.Sort(list)
+	for _, p := range list {
+		key := binary.BigEndian.AppendUint32([]byte{keyTimer}, p)
 		due, ok := q.due[p]
 		var err error
 		if ok {
@@ -209,20 +159,18 @@ func (a *Arm) Save(w schemas.StateWriter) error {
 }
 
 // Load reads the clock and all timers.
-func (a *Arm) Load(r schemas.StateReader) error {
-	q := a.q
+func (q *Queue) Load(r schemas.StateReader) error {
 	err := r.Each(func(key, v []byte) error {
-		if len(v) != 8 {
+		switch {
+		case key[0] == keyClock[0] && len(key) == 1 && len(v) == 16:
+			q.clock, q.moment = schemas.Time(binary.BigEndian.Uint64(v)), schemas.Time(binary.BigEndian.Uint64(v[8:]))
+		case key[0] == keyTimer && len(key) == 5 && len(v) == 8:
+			q.due[binary.BigEndian.Uint32(key[1:])] = schemas.Time(binary.BigEndian.Uint64(v))
+		default:
 			return errEntry
 		}
-		at := schemas.Time(binary.BigEndian.Uint64(v))
-		if key[0] == keyClock[0] {
-			q.clock = at
-			return nil
-		}
-		q.due[binary.BigEndian.Uint32(key[1:])] = at
 		return nil
 	})
-	q.compact()
+	q.rebuild()
 	return err
 }

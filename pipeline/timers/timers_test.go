@@ -1,87 +1,266 @@
 package timers
 
 import (
+	"flag"
+	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/seamline/seamline/pipeline/state"
 	"github.com/seamline/seamline/schemas"
 )
 
-// turn walks one batch through Due and Arm and gives what was touched.
-func turn(t *testing.T, q *Queue, b *schemas.Batch, timers ...schemas.Touch) []schemas.Touch {
+var seed = flag.Uint64("seed", 0, "seed of randomised tests; 0 draws one")
+
+func random(t *testing.T) *rand.Rand {
 	t.Helper()
-	if err := q.Due().Apply(b); err != nil {
-		t.Fatal(err)
+	n := *seed
+	if n == 0 {
+		n = uint64(time.Now().UnixNano())
 	}
-	b.Timers = timers
-	if err := q.Arm().Apply(b); err != nil {
-		t.Fatal(err)
-	}
-	return b.Touched
+	t.Logf("replay with -seed %d", n)
+	return rand.New(rand.NewPCG(n, n))
 }
 
-func TestDue(t *testing.T) {
-	t.Parallel()
-	q := New(prometheus.NewRegistry())
-	touched := []schemas.Touch{{Profile: 1}, {Profile: 2}, {Profile: 3}}
-	turn(t, q, &schemas.Batch{Now: 100, Touched: touched}, schemas.Touch{Profile: 1, Due: 200}, schemas.Touch{Profile: 1, Due: 150},
-		schemas.Touch{Profile: 2, Due: 160}, schemas.Touch{Profile: 3, Due: 300})
-	if got := turn(t, q, &schemas.Batch{Now: 149}); len(got) != 0 {
-		t.Errorf("before any edge: %v", got)
-	}
-	// Profile 2 is touched by an event as well: it stands once, as touched by the event.
-	got := turn(t, q, &schemas.Batch{Now: 170, Touched: []schemas.Touch{{Profile: 2}}}, schemas.Touch{Profile: 2, Due: 400})
-	if want := []schemas.Touch{{Profile: 1, Due: 150}, {Profile: 2}}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	// Profile 1 asked for nothing more; profile 3 is touched and asks for nothing: its timer is gone.
-	turn(t, q, &schemas.Batch{Now: 180, Touched: []schemas.Touch{{Profile: 3}}})
-	if got := turn(t, q, &schemas.Batch{Now: 1000}); !slices.Equal(got, []schemas.Touch{{Profile: 2, Due: 400}}) {
-		t.Errorf("at the end: %v", got)
-	}
+// line drives a queue as the line does, and writes down every moment.
+type line struct {
+	q     *Queue
+	ask   func(touched []schemas.Touch, clock schemas.Time) []schemas.Touch
+	trace []schemas.Touch // profile, and the moment's clock
 }
 
-func TestFixedClockFollowsEvents(t *testing.T) {
-	t.Parallel()
-	q := New(prometheus.NewRegistry())
-	b := &schemas.Batch{Now: 1000, Fixed: true, Events: []*schemas.Event{{Time: 70}, {Time: 50}}}
-	turn(t, q, b)
-	if b.Clock != 70 {
-		t.Errorf("clock is %d, want the latest event's 70", b.Clock)
+// moment steps one moment. Asked timers are those of ask.
+func (l *line) moment(t *testing.T, clock schemas.Time, touched ...schemas.Touch) {
+	t.Helper()
+	m := &schemas.Moment{Clock: clock, Touched: touched}
+	if l.ask != nil {
+		m.Timers = l.ask(touched, clock)
 	}
-	b = &schemas.Batch{Now: 1000, Fixed: true, Advance: 90}
-	if turn(t, q, b); b.Clock != 90 {
-		t.Errorf("clock is %d, want 90", b.Clock)
+	for _, touch := range touched {
+		l.trace = append(l.trace, schemas.Touch{Profile: touch.Profile, Due: clock})
+	}
+	if err := l.q.Step(&schemas.Batch{}, m); err != nil {
+		t.Fatal(err)
 	}
 }
 
-func TestRestartAndCall(t *testing.T) {
+// advance moves the clock, and steps what falls due.
+func (l *line) advance(t *testing.T, to schemas.Time) {
+	t.Helper()
+	for l.q.Advance(to); ; {
+		touch, due := l.q.Next()
+		if !due {
+			return
+		}
+		l.moment(t, touch.Due, touch)
+	}
+}
+
+// armed gives a function that asks for fixed timers once.
+func armed(timers ...schemas.Touch) func([]schemas.Touch, schemas.Time) []schemas.Touch {
+	return func([]schemas.Touch, schemas.Time) []schemas.Touch { return slices.Clone(timers) }
+}
+
+func TestEarliestFirst(t *testing.T) {
 	t.Parallel()
-	q := New(prometheus.NewRegistry())
-	turn(t, q, &schemas.Batch{Now: 100, Touched: []schemas.Touch{{Profile: 1}, {Profile: 2}}}, schemas.Touch{Profile: 1, Due: 200}, schemas.Touch{Profile: 2, Due: 300})
-	store, err := state.Open(state.Config{Dir: "state", PipelineID: "test", FS: vfs.NewMem()})
-	if err != nil {
-		t.Fatal(err)
+	l := &line{q: New(prometheus.NewRegistry())}
+	l.advance(t, 100)
+	l.ask = armed(schemas.Touch{Profile: 1, Due: 200}, schemas.Touch{Profile: 2, Due: 160}, schemas.Touch{Profile: 1, Due: 150},
+		schemas.Touch{Profile: 3, Due: 300}, schemas.Touch{Profile: 4, Due: 160})
+	l.moment(t, l.q.Now(), schemas.Touch{Profile: 4}, schemas.Touch{Profile: 3}, schemas.Touch{Profile: 2}, schemas.Touch{Profile: 1})
+	l.ask, l.trace = nil, nil
+	f := func(to schemas.Time, want ...schemas.Touch) {
+		t.Helper()
+		l.trace = nil
+		if l.advance(t, to); !slices.Equal(l.trace, want) {
+			t.Errorf("up to %d: got %v, want %v", to, l.trace, want)
+		}
 	}
-	defer store.Close()
-	c, err := store.Collect([]schemas.Keeper{q.Arm()}, 1, nil)
-	if err != nil {
-		t.Fatal(err)
+	f(149)
+	f(120) // the clock never goes back
+	if now := l.q.Now(); now != 149 {
+		t.Errorf("the clock shows %d, want 149", now)
 	}
-	if err := c.Commit(); err != nil {
-		t.Fatal(err)
-	}
+	f(170, schemas.Touch{Profile: 1, Due: 150}, schemas.Touch{Profile: 2, Due: 160}, schemas.Touch{Profile: 4, Due: 160})
+	// Profile 3 is touched and asks for nothing: its timer is gone.
+	l.moment(t, l.q.Now(), schemas.Touch{Profile: 3})
+	f(1000)
+	// A timer armed for the past is given as of the last moment.
+	l.ask = armed(schemas.Touch{Profile: 5, Due: 10})
+	l.moment(t, l.q.Now(), schemas.Touch{Profile: 5})
+	l.ask = nil
+	f(1001, schemas.Touch{Profile: 5, Due: 1000})
+}
+
+func TestCall(t *testing.T) {
+	t.Parallel()
+	l := &line{q: New(prometheus.NewRegistry())}
+	l.q.Call(9) // before the clock was ever set
+	l.advance(t, 100)
+	l.ask = armed(schemas.Touch{Profile: 1, Due: 200}, schemas.Touch{Profile: 2, Due: 300})
+	l.moment(t, 100, schemas.Touch{Profile: 1}, schemas.Touch{Profile: 2})
+	l.ask = nil
 	again := New(prometheus.NewRegistry())
-	if err := store.Load([]schemas.Keeper{again.Arm()}); err != nil {
-		t.Fatal(err)
+	shelf{}.restart(t, l.q, again)
+	l.q = again
+	l.q.Call(7)
+	l.q.Call(2)
+	l.advance(t, 250)
+	want := []schemas.Touch{{Profile: 9, Due: 1}, {Profile: 1, Due: 100}, {Profile: 2, Due: 100}, {Profile: 2, Due: 100}, {Profile: 7, Due: 100}, {Profile: 1, Due: 200}}
+	if !slices.Equal(l.trace, want) {
+		t.Errorf("got %v, want %v", l.trace, want)
 	}
-	again.Call(7)
-	got := turn(t, again, &schemas.Batch{Now: 250})
-	if want := []schemas.Touch{{Profile: 1, Due: 200}, {Profile: 7, Due: 100}}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+}
+
+// happening is an event as far as timers are concerned.
+type happening struct {
+	at      schemas.Time
+	touched []uint32
+}
+
+// wanted is when a profile touched at a time asks to be looked at again: not at all, once or twice.
+func wanted(profile uint32, clock schemas.Time) []schemas.Time {
+	n := (uint64(profile)*0x9e3779b97f4a7c15 ^ uint64(clock)*0xbf58476d1ce4e5b9) >> 20
+	switch n % 8 {
+	case 0, 1:
+		return nil
+	case 2:
+		return []schemas.Time{clock + 1 + schemas.Time(n>>8%500), clock + 1 + schemas.Time(n>>16%900)}
+	}
+	return []schemas.Time{clock + 1 + schemas.Time(n>>8%900)}
+}
+
+func ask(touched []schemas.Touch, clock schemas.Time) (timers []schemas.Touch) {
+	for _, touch := range touched {
+		for _, at := range wanted(touch.Profile, clock) {
+			timers = append(timers, schemas.Touch{Profile: touch.Profile, Due: at})
+		}
+	}
+	return timers
+}
+
+// oracle gives the moments that a list of happenings must have, by looking through all timers each time.
+func oracle(list []happening) (trace []schemas.Touch) {
+	due := map[uint32]schemas.Time{}
+	var clock, moment schemas.Time
+	touch := func(profiles ...uint32) {
+		for _, p := range profiles {
+			trace = append(trace, schemas.Touch{Profile: p, Due: moment})
+			delete(due, p)
+			for _, at := range wanted(p, moment) {
+				if old, ok := due[p]; !ok || at < old {
+					due[p] = at
+				}
+			}
+		}
+	}
+	for _, h := range list {
+		clock = max(clock, h.at)
+		for {
+			best := uint32(0)
+			for p, at := range due {
+				if at <= clock && (best == 0 || at < due[best] || at == due[best] && p < best) {
+					best = p
+				}
+			}
+			if best == 0 {
+				break
+			}
+			moment = max(moment, due[best])
+			touch(best)
+		}
+		moment = clock
+		touch(h.touched...)
+	}
+	return trace
+}
+
+// TestCuts: wherever batches are cut and the process is started anew, the same moments come, and the same state is saved.
+func TestCuts(t *testing.T) {
+	t.Parallel()
+	rng := random(t)
+	var list []happening
+	at := schemas.Time(1000)
+	for range 3000 {
+		at += schemas.Time(rng.IntN(40))
+		h := happening{at: at - schemas.Time(rng.IntN(2)*rng.IntN(100))}
+		for range 1 + rng.IntN(4) {
+			if p := 1 + rng.Uint32N(200); !slices.Contains(h.touched, p) {
+				h.touched = append(h.touched, p)
+			}
+		}
+		list = append(list, h)
+	}
+	want := oracle(list)
+	var saved shelf
+	for _, size := range []int{1, 7, 100, len(list)} {
+		l := &line{q: New(prometheus.NewRegistry()), ask: ask}
+		kept := shelf{}
+		for batch := range slices.Chunk(list, size) {
+			for _, h := range batch {
+				l.advance(t, h.at)
+				touched := make([]schemas.Touch, 0, len(h.touched))
+				for _, p := range h.touched {
+					touched = append(touched, schemas.Touch{Profile: p})
+				}
+				l.moment(t, l.q.Now(), touched...)
+			}
+			if err := l.q.Apply(&schemas.Batch{}); err != nil {
+				t.Fatal(err)
+			}
+			if rng.IntN(3) == 0 {
+				again := New(prometheus.NewRegistry())
+				kept.restart(t, l.q, again)
+				l.q = again
+			}
+		}
+		if !slices.Equal(l.trace, want) {
+			t.Fatalf("batches of %d: %d moments, want %d; they differ", size, len(l.trace), len(want))
+		}
+		if err := l.q.Save(kept); err != nil {
+			t.Fatal(err)
+		}
+		if saved != nil && !kept.equal(saved) {
+			t.Fatalf("batches of %d: the saved state differs", size)
+		}
+		saved = kept
+	}
+}
+
+func TestDamagedEntries(t *testing.T) {
+	t.Parallel()
+	for _, s := range []shelf{{"a": {1}}, {"b\x00\x00\x00\x01": {1, 2}}, {"c": make([]byte, 8)}, {"b": make([]byte, 8)}} {
+		if err := New(prometheus.NewRegistry()).Load(s); err == nil {
+			t.Errorf("%q is loaded", s)
+		}
+	}
+}
+
+func BenchmarkStep(b *testing.B) {
+	const profiles = 100_000
+	q := New(prometheus.NewRegistry())
+	m := &schemas.Moment{Touched: make([]schemas.Touch, 1)}
+	batch := &schemas.Batch{}
+	b.ReportAllocs()
+	for n := range b.N {
+		clock := schemas.Time(n + 1)
+		p := uint32(n*7919%profiles) + 1
+		m.Clock, m.Touched[0] = clock, schemas.Touch{Profile: p}
+		m.Timers = append(m.Timers[:0], schemas.Touch{Profile: p, Due: clock + profiles/2}, schemas.Touch{Profile: p, Due: clock + profiles})
+		for q.Advance(clock); ; {
+			if _, due := q.Next(); !due {
+				break
+			}
+		}
+		if err := q.Step(batch, m); err != nil {
+			b.Fatal(err)
+		}
+		if n%10_000 == 0 {
+			if err := q.Apply(batch); err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
 }
