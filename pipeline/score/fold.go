@@ -13,6 +13,16 @@ type folder struct {
 	days   []int32
 	carts  []cartLine
 	leaves []uint32
+
+	currencies []standing
+	names      map[currency]string
+	collect    func(leaf uint32) // appends to leaves
+}
+
+// standing is how many orders in a currency stand.
+type standing struct {
+	currency currency
+	orders   int
 }
 
 type cartLine struct {
@@ -21,28 +31,27 @@ type cartLine struct {
 	price    schemas.Decimal
 }
 
-// profile fills the row of a touched profile.
-func (s *Stage) profile(p *schemas.Profile, t schemas.Touch, b *schemas.Batch) {
-	id, merged := s.graph.Profile(t.Profile)
-	p.Index, p.ID, p.Version = t.Profile, id, b.Number
+// profile folds the leaves of a profile into its row, but for the journey. It tells whether the profile lives.
+func (s *Stage) profile(p *schemas.Profile, index uint32, b *schemas.Batch) bool {
+	id, merged := s.graph.Profile(index)
+	*p = schemas.Profile{Index: index, ID: id, Version: b.Number, CartSKUs: p.CartSKUs[:0]}
 	if merged != 0 {
 		p.Merged, p.LastSeen = true, merged
-		return
+		return false
 	}
 	f := &s.fold
 	f.orders, f.ops, f.leaves = f.orders[:0], f.ops[:0], f.leaves[:0]
-	s.graph.Leaves(t.Profile, func(i uint32) {
-		f.leaves = append(f.leaves, i)
+	s.graph.Leaves(index, f.collect)
+	slices.Sort(f.leaves)
+	for _, i := range f.leaves {
 		if int(i) < len(s.leaves) {
 			s.addLeaf(p, i)
 		}
-	})
-	slices.Sort(f.leaves)
+	}
 	s.graph.Count(p)
 	s.foldOrders(p)
 	s.foldCart(p)
-	s.place(p, t, b)
-	p.State = s.encodeProfile(p.State[:0], f.leaves)
+	return true
 }
 
 // addLeaf adds the order-free parts of a leaf and collects the rest for the folds below.
@@ -121,7 +130,7 @@ func (s *Stage) foldOrders(p *schemas.Profile) {
 		p.FirstOrder, p.LastOrder = earlier(p.FirstOrder, o.time), max(p.LastOrder, o.time)
 		f.days = append(f.days, int32(o.time/schemas.Day))
 	}
-	p.Currency = main.String()
+	p.Currency = f.currencyName(main)
 	slices.Sort(f.days)
 	p.PurchaseDays = uint32(len(slices.Compact(f.days)))
 }
@@ -129,30 +138,39 @@ func (s *Stage) foldOrders(p *schemas.Profile) {
 // mainCurrency gives the currency of most orders that stand, else of any order; ties go to the first in the alphabet, and none comes
 // last.
 func (s *Stage) mainCurrency() currency {
-	var best, other currency
-	most := 0
-	for _, i := range s.fold.orders {
-		c := s.orders[i].currency
-		if other == 0 || c != 0 && c < other {
-			other = c
-		}
-		if c == best || c == 0 || !s.orders[i].stands() {
+	f := &s.fold
+	f.currencies = f.currencies[:0]
+	for _, i := range f.orders {
+		o := &s.orders[i]
+		if o.currency == 0 {
 			continue
 		}
-		n := 0
-		for _, j := range s.fold.orders {
-			if o := &s.orders[j]; o.currency == c && o.stands() {
-				n++
-			}
+		at := slices.IndexFunc(f.currencies, func(c standing) bool { return c.currency == o.currency })
+		if at < 0 {
+			at = len(f.currencies)
+			f.currencies = append(f.currencies, standing{currency: o.currency})
 		}
-		if n > most || n == most && c < best {
-			best, most = c, n
+		if o.stands() {
+			f.currencies[at].orders++
 		}
 	}
-	if most == 0 {
-		return other
+	var best standing
+	for _, c := range f.currencies {
+		if best.currency == 0 || c.orders > best.orders || c.orders == best.orders && c.currency < best.currency {
+			best = c
+		}
 	}
-	return best
+	return best.currency
+}
+
+// currencyName gives the code of a currency without making a new string each time.
+func (f *folder) currencyName(c currency) string {
+	name, known := f.names[c]
+	if !known {
+		name = c.String()
+		f.names[c] = name
+	}
+	return name
 }
 
 // foldCart replays the cart changes of all leaves after the last order, whichever channel that was on.

@@ -6,14 +6,11 @@ import "github.com/seamline/seamline/schemas"
 const engagedViews = 3
 
 // place sets the journey stage and since when the profile is in it, and asks to be called when time alone will change it. It follows
-// the profile from its last event, or from the timer that fell due, up to the batch's clock, so that since is when the stage began
+// the profile from its last event, or from the timer that fell due, up to the moment's clock, so that since is when the stage began
 // and not when that was noticed.
-func (s *Stage) place(p *schemas.Profile, t schemas.Touch, b *schemas.Batch) {
-	if int(p.Index) >= len(s.journeys) {
-		s.journeys = append(s.journeys, make([]journey, int(p.Index)+1-len(s.journeys))...)
-	}
-	j := &s.journeys[p.Index]
-	at := min(p.LastSeen, b.Clock)
+func (s *Stage) place(p *schemas.Profile, t schemas.Touch, m *schemas.Moment) {
+	j := s.journey(p.Index)
+	at := min(p.LastSeen, m.Clock)
 	if t.Due != 0 {
 		at = t.Due
 	}
@@ -23,15 +20,23 @@ func (s *Stage) place(p *schemas.Profile, t schemas.Touch, b *schemas.Batch) {
 			*j = journey{stage: stage, since: at}
 			s.unsaved.journeys[p.Index] = struct{}{}
 		}
-		if until == 0 || until > b.Clock {
+		if until == 0 || until > m.Clock {
 			p.Stage, p.StageSince = j.stage, j.since
 			if until != 0 {
-				b.Timers = append(b.Timers, schemas.Touch{Profile: p.Index, Due: until})
+				m.Timers = append(m.Timers, schemas.Touch{Profile: p.Index, Due: until})
 			}
 			return
 		}
 		at = until // later than before: every stage ends after the time that it was looked at
 	}
+}
+
+// journey gives what is known of a profile's journey.
+func (s *Stage) journey(profile uint32) *journey {
+	if int(profile) >= len(s.journeys) {
+		s.journeys = append(s.journeys, make([]journey, int(profile)+1-len(s.journeys))...)
+	}
+	return &s.journeys[profile]
 }
 
 // stage says how far a person has come, and when time alone changes that; 0 for never.

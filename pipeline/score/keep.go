@@ -1,6 +1,7 @@
 package score
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -47,20 +48,16 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 	for ; u.skus < len(s.skus); u.skus++ {
 		put(key32(keySKU, uint32(u.skus)), []byte(s.skus[u.skus]))
 	}
-	for i := range u.leaves {
+	for _, i := range sorted(u.leaves) {
 		put(key32(keyLeaf, i), appendLeaf(nil, &s.leaves[i]))
 	}
-	for i := range u.orders {
+	for _, i := range sorted(u.orders) {
 		put(key32(keyOrder, i), appendOrder(nil, &s.orders[i]))
 	}
-	for i := range u.carts {
+	for _, i := range sorted(u.carts) {
 		put(key32(keyCart, i), appendOps(nil, s.carts[i]))
 	}
-	for i := range u.journeys {
-		j := &s.journeys[i]
-		put(key32(keyJourney, i), binary.AppendVarint([]byte{byte(j.stage)}, int64(j.since)))
-	}
-	for k := range u.sessions {
+	for _, k := range sorted(u.sessions) {
 		at := s.sessions[k]
 		v := binary.AppendUvarint(binary.AppendUvarint(nil, at.id), at.previousID)
 		for _, t := range []schemas.Time{at.start, at.end, at.previousStart, at.previousEnd} {
@@ -68,10 +65,23 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 		}
 		put(binary.BigEndian.AppendUint64([]byte{keySession}, k), v)
 	}
+	for _, i := range sorted(u.journeys) {
+		j := &s.journeys[i]
+		put(key32(keyJourney, i), binary.AppendVarint([]byte{byte(j.stage)}, int64(j.since)))
+	}
 	skus := u.skus
 	*u = newUnsaved()
 	u.skus = skus
 	return failed
+}
+
+func sorted[K cmp.Ordered](set map[K]struct{}) []K {
+	list := make([]K, 0, len(set))
+	for k := range set {
+		list = append(list, k)
+	}
+	slices.Sort(list)
+	return list
 }
 
 func appendLeaf(b []byte, l *leaf) []byte {
@@ -179,23 +189,26 @@ func appendOps(b []byte, ops []cartOp) []byte {
 // stateFormat is the version of the serialized profile state.
 const stateFormat = 1
 
-// encodeProfile serializes the leaves of a profile, lowest index first, with all that folds need.
-func (s *Stage) encodeProfile(b []byte, leaves []uint32) []byte {
+// encodeProfile serializes the leaves that were folded last, with all that folds need. Leaves, and the orders of each, come in the order
+// of their indexes, so that equal profiles are equal bytes.
+func (s *Stage) encodeProfile(b []byte) []byte {
 	b = append(b, stateFormat)
+	f := &s.fold
 	var empty leaf
-	for _, i := range leaves {
+	for _, i := range f.leaves {
 		l := &empty
 		if int(i) < len(s.leaves) {
 			l = &s.leaves[i]
 		}
 		b = binary.AppendUvarint(b, uint64(i))
 		b = appendLeaf(b, l)
-		n := 0
+		f.orders = f.orders[:0]
 		for o := l.orders; o != 0; o = s.orders[o].next {
-			n++
+			f.orders = append(f.orders, o)
 		}
-		b = binary.AppendUvarint(b, uint64(n))
-		for o := l.orders; o != 0; o = s.orders[o].next {
+		slices.Sort(f.orders)
+		b = binary.AppendUvarint(b, uint64(len(f.orders)))
+		for _, o := range f.orders {
 			b = appendOrder(b, &s.orders[o])
 		}
 		b = appendOps(b, s.carts[i])

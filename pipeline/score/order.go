@@ -8,9 +8,11 @@ import "github.com/seamline/seamline/schemas"
 //	order          the amount; of several versions the newest counts, and events after the first become order_update
 //	refund         takes its amount off; where it names none, all of the order
 //	void, cancel   takes the order back as if it had never been, with its refunds
-func (s *Stage) trade(e *schemas.Event) {
+//
+// It gives the leaf that the order belongs to, 0 for none.
+func (s *Stage) trade(e *schemas.Event) (owner uint32) {
 	if e.OrderSign() == 0 {
-		return
+		return 0
 	}
 	i := s.lookUp(e)
 	o := &s.orders[i]
@@ -28,6 +30,7 @@ func (s *Stage) trade(e *schemas.Event) {
 		o.sell(e)
 	}
 	e.Revenue = o.net() - before
+	return o.leaf
 }
 
 // sell takes a version of the sale in.

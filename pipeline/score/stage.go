@@ -4,6 +4,7 @@
 package score
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"slices"
@@ -58,6 +59,8 @@ type Graph interface {
 	Profile(profile uint32) (id schemas.ProfileID, merged schemas.Time)
 	// Leaves calls f for every leaf of a living profile, in no particular order.
 	Leaves(profile uint32, f func(leaf uint32))
+	// Owner gives the profile that a leaf belongs to.
+	Owner(leaf uint32) (profile uint32)
 	// Count fills in how many identifiers a profile has.
 	Count(p *schemas.Profile)
 }
@@ -75,6 +78,7 @@ type Stage struct {
 	skuIndex map[string]uint32
 	journeys []journey // by profile index
 	fold     folder
+	owners   []uint32 // profiles that the batch touched through an order of theirs alone
 	unsaved  unsaved
 	scratch  []byte
 	metrics  *metrics
@@ -82,23 +86,71 @@ type Stage struct {
 
 // New makes an empty stage over a graph.
 func New(cfg Config, graph Graph, reg prometheus.Registerer) *Stage {
-	return &Stage{cfg: cfg, graph: graph, orders: make([]order, 1), orderIdx: map[uint64]uint32{},
+	s := &Stage{cfg: cfg, graph: graph, orders: make([]order, 1), orderIdx: map[uint64]uint32{},
 		sessions: map[uint64]session{}, carts: map[uint32][]cartOp{}, skus: make([]string, 1), skuIndex: map[string]uint32{},
 		unsaved: newUnsaved(), metrics: newMetrics(reg)}
+	s.fold.names = map[currency]string{}
+	s.fold.collect = func(leaf uint32) { s.fold.leaves = append(s.fold.leaves, leaf) }
+	return s
 }
 
 // Name is the stage's stable name.
 func (s *Stage) Name() string { return "score" }
 
-// Apply folds the batch's events into their leaves and every touched profile into a row.
-func (s *Stage) Apply(b *schemas.Batch) error {
-	for _, e := range b.Events {
-		s.update(e)
+// Begin forgets what the batch before touched.
+func (s *Stage) Begin(*schemas.Batch) error {
+	s.owners = s.owners[:0]
+	return nil
+}
+
+// Step folds the moment's event into its leaf, and every touched profile into a row and a place on the journey. A profile whose order
+// was changed by somebody else's event is touched as well.
+func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
+	m.Profiles, m.Timers = m.Profiles[:0], m.Timers[:0]
+	if m.Event != nil {
+		s.touchOwner(m, s.update(m.Event))
 	}
+	for _, t := range m.Touched {
+		// The elements' memory is that of moments before.
+		if n := len(m.Profiles); n < cap(m.Profiles) {
+			m.Profiles = m.Profiles[:n+1]
+		} else {
+			m.Profiles = append(m.Profiles, schemas.Profile{})
+		}
+		p := &m.Profiles[len(m.Profiles)-1]
+		if s.profile(p, t.Profile, b) {
+			s.place(p, t, m)
+		}
+	}
+	return nil
+}
+
+// touchOwner adds the profile that a leaf belongs to, unless the moment touches it already.
+func (s *Stage) touchOwner(m *schemas.Moment, leaf uint32) {
+	if leaf == 0 || leaf == m.Event.Leaf {
+		return
+	}
+	owner := s.graph.Owner(leaf)
+	if slices.ContainsFunc(m.Touched, func(t schemas.Touch) bool { return t.Profile == owner }) {
+		return
+	}
+	m.Touched = append(m.Touched, schemas.Touch{Profile: owner})
+	s.owners = append(s.owners, owner)
+}
+
+// Apply closes the batch: every profile that it touched gets one whole row, as of the last moment.
+func (s *Stage) Apply(b *schemas.Batch) error {
+	s.addOwners(b)
 	for _, t := range b.Touched {
 		b.Profiles = append(b.Profiles, schemas.Profile{})
 		p := &b.Profiles[len(b.Profiles)-1]
-		s.profile(p, t, b)
+		if !s.profile(p, t.Profile, b) {
+			continue
+		}
+		j := s.journey(t.Profile)
+		p.Stage, p.StageSince = j.stage, j.since
+		s.scratch = s.encodeProfile(s.scratch[:0])
+		p.State = slices.Clone(s.scratch) // rows outlive the batch in some sinks
 	}
 	s.metrics.leaves.Set(float64(len(s.leaves)))
 	s.metrics.orders.Set(float64(len(s.orders) - 1))
@@ -107,11 +159,23 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 	return nil
 }
 
-// update folds one event into its leaf.
-func (s *Stage) update(e *schemas.Event) {
-	s.trade(e)
-	if e.Leaf == 0 {
+// addOwners completes Touched, which stays in order of index.
+func (s *Stage) addOwners(b *schemas.Batch) {
+	if len(s.owners) == 0 {
 		return
+	}
+	for _, p := range s.owners {
+		b.Touched = append(b.Touched, schemas.Touch{Profile: p})
+	}
+	slices.SortFunc(b.Touched, func(a, c schemas.Touch) int { return cmp.Compare(a.Profile, c.Profile) })
+	b.Touched = slices.CompactFunc(b.Touched, func(a, c schemas.Touch) bool { return a.Profile == c.Profile })
+}
+
+// update folds one event into its leaf. It gives the leaf whose order the event changed, 0 for none.
+func (s *Stage) update(e *schemas.Event) (owner uint32) {
+	owner = s.trade(e)
+	if e.Leaf == 0 {
+		return owner
 	}
 	l := s.leaf(e.Leaf)
 	c := &l.channels[e.Channel]
@@ -147,6 +211,7 @@ func (s *Stage) update(e *schemas.Event) {
 	case schemas.TypeMessageComplaint:
 		l.email.Complaints++
 	}
+	return owner
 }
 
 // count counts an open or click as a person's or as a machine's.
@@ -177,111 +242,6 @@ func (s *Stage) hash(parts ...string) uint64 {
 		s.scratch = append(append(s.scratch, p...), 0)
 	}
 	return siphash.Hash(hashKey0, hashKey1, s.scratch)
-}
-
-// sessionize gives a web or app event its session: that of its device, as long as the silence before it is short enough.
-func (s *Stage) sessionize(e *schemas.Event, l *leaf) {
-	gap := schemas.Span(s.cfg.SessionGap)
-	key := s.deviceKey(e)
-	at, known := s.sessions[key]
-	switch {
-	case known && e.Time >= at.start-gap && e.Time <= at.end+gap:
-		at.start, at.end = min(at.start, e.Time), max(at.end, e.Time)
-		e.SessionID = at.id
-	case known && e.Time < at.start:
-		if at.previousID != 0 && e.Time >= at.previousStart-gap && e.Time <= at.previousEnd+gap {
-			at.previousStart, at.previousEnd = min(at.previousStart, e.Time), max(at.previousEnd, e.Time)
-			e.SessionID = at.previousID
-			break
-		}
-		// Later than two sessions: a session of its own, which the next late event of the same time finds again.
-		e.SessionID = sessionID(key, e.Time-e.Time%gap)
-		return
-	default:
-		at.previousID, at.previousStart, at.previousEnd = at.id, at.start, at.end
-		at.id, at.start, at.end = sessionID(key, e.Time), e.Time, e.Time
-		e.SessionID = at.id
-		l.sessions++
-	}
-	s.sessions[key] = at
-	s.unsaved.sessions[key] = struct{}{}
-	if e.Time >= l.sessionStart {
-		l.lastSession, l.sessionStart = e.SessionID, e.Time
-	}
-}
-
-// deviceKey names the device that a session happens on; an event that names none has the person's leaf for one.
-func (s *Stage) deviceKey(e *schemas.Event) uint64 {
-	var device *schemas.Identifier
-	for i := range e.Identifiers {
-		switch e.Identifiers[i].Namespace {
-		case schemas.NamespaceAnonymousID:
-			return s.hash(schemas.NamespaceAnonymousID, e.Identifiers[i].Value)
-		case schemas.NamespaceDeviceID, schemas.NamespaceKioskID:
-			device = &e.Identifiers[i]
-		}
-	}
-	if device != nil {
-		return s.hash(device.Namespace, device.Value)
-	}
-	return siphash.Hash(hashKey0, hashKey1, []byte{byte(e.Leaf), byte(e.Leaf >> 8), byte(e.Leaf >> 16), byte(e.Leaf >> 24)})
-}
-
-func sessionID(key uint64, start schemas.Time) uint64 {
-	var b [16]byte
-	for i := range 8 {
-		b[i], b[8+i] = byte(key>>(8*i)), byte(uint64(start)>>(8*i))
-	}
-	return max(1, siphash.Hash(hashKey0, hashKey1, b[:]))
-}
-
-// sku gives the dense index of an SKU.
-func (s *Stage) sku(name string) uint32 {
-	if i, ok := s.skuIndex[name]; ok {
-		return i
-	}
-	i := uint32(len(s.skus))
-	name = string([]byte(name)) // events alias their record's bytes
-	s.skus = append(s.skus, name)
-	s.skuIndex[name] = i
-	return i
-}
-
-// cart adds a change to the leaf's ledger, in its place by time.
-func (s *Stage) cart(e *schemas.Event) {
-	if e.SKU == "" {
-		return
-	}
-	op := cartOp{time: e.Time, sku: s.sku(e.SKU), quantity: e.Quantity, price: e.Amount}
-	if len(e.Items) > 0 && e.Items[0].UnitPrice != 0 {
-		op.price = e.Items[0].UnitPrice
-	}
-	switch {
-	case e.Type == schemas.TypeCartRemove:
-		op.quantity = -op.quantity
-	case op.quantity == 0:
-		op.quantity = schemas.DecimalOne
-	}
-	ops := s.carts[e.Leaf]
-	at, _ := slices.BinarySearchFunc(ops, op, compareOps)
-	ops = slices.Insert(ops, at, op)
-	if len(ops) > cartOpsMax {
-		ops = slices.Delete(ops, 0, len(ops)-cartOpsMax)
-	}
-	s.carts[e.Leaf] = ops
-	s.unsaved.carts[e.Leaf] = struct{}{}
-}
-
-func compareOps(a, b cartOp) int {
-	switch {
-	case a.time != b.time:
-		return int(max(-1, min(1, a.time-b.time)))
-	case a.sku != b.sku:
-		return int(a.sku) - int(b.sku)
-	case a.quantity != b.quantity:
-		return int(max(-1, min(1, a.quantity-b.quantity)))
-	}
-	return int(max(-1, min(1, a.price-b.price)))
 }
 
 type metrics struct{ leaves, orders, sessions, carts prometheus.Gauge }

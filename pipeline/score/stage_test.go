@@ -9,10 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/seamline/seamline/pipeline/state"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -22,6 +20,7 @@ var seed = flag.Uint64("seed", 0, "seed of randomised tests; 0 draws one")
 type one struct{ leaves uint32 }
 
 func (o one) Profile(uint32) (schemas.ProfileID, schemas.Time) { return schemas.ProfileID{1}, 0 }
+func (o one) Owner(uint32) uint32                              { return 1 }
 func (o one) Leaves(_ uint32, f func(uint32)) {
 	for l := o.leaves; l > 0; l-- {
 		f(l)
@@ -35,14 +34,30 @@ func newStage(leaves uint32) *Stage {
 	return New(DefaultConfig(), one{leaves}, prometheus.NewRegistry())
 }
 
-// play applies events as one batch and gives the profile.
+// play applies events as one batch, all at one time, and gives the profile.
 func play(t *testing.T, s *Stage, clock schemas.Time, events ...*schemas.Event) *schemas.Profile {
 	t.Helper()
-	b := &schemas.Batch{Number: 1, Clock: clock, Events: events, Touched: []schemas.Touch{{Profile: 1}}}
+	b := &schemas.Batch{Number: 1, Events: events, Touched: []schemas.Touch{{Profile: 1}}}
+	if err := s.Begin(b); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		step(t, s, b, &schemas.Moment{Clock: clock, Event: e, Touched: []schemas.Touch{{Profile: 1}}})
+	}
 	if err := s.Apply(b); err != nil {
 		t.Fatal(err)
 	}
 	return &b.Profiles[0]
+}
+
+func step(t *testing.T, s *Stage, b *schemas.Batch, m *schemas.Moment) {
+	t.Helper()
+	if err := s.Step(b, m); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Profiles) != len(m.Touched) {
+		t.Fatalf("%d rows for %d touched profiles", len(m.Profiles), len(m.Touched))
+	}
 }
 
 func event(kind schemas.Type, at schemas.Time, leaf uint32) *schemas.Event {
@@ -162,15 +177,20 @@ func TestJourney(t *testing.T) {
 	f := func(clock schemas.Time, want schemas.JourneyStage, due schemas.Time, events ...*schemas.Event) {
 		t.Helper()
 		s := newStage(1)
-		b := &schemas.Batch{Number: 1, Clock: clock, Events: events, Touched: []schemas.Touch{{Profile: 1}}}
+		m := &schemas.Moment{Clock: clock, Touched: []schemas.Touch{{Profile: 1}}}
+		b := &schemas.Batch{Number: 1, Touched: m.Touched}
+		for _, e := range events {
+			m.Event = e
+			step(t, s, b, m)
+		}
 		if err := s.Apply(b); err != nil {
 			t.Fatal(err)
 		}
-		if got := b.Profiles[0].Stage; got != want {
-			t.Errorf("got %s, want %s", got, want)
+		if got := b.Profiles[0].Stage; got != want || m.Profiles[0].Stage != want {
+			t.Errorf("got %s and %s, want %s", got, m.Profiles[0].Stage, want)
 		}
-		if due != 0 && (len(b.Timers) != 1 || b.Timers[0].Due != due) {
-			t.Errorf("%s: got timers %v, want one at %s", want, b.Timers, due)
+		if (due != 0) != (len(m.Timers) == 1) || due != 0 && m.Timers[0].Due != due {
+			t.Errorf("%s: got timers %v, want one at %s", want, m.Timers, due)
 		}
 	}
 	cart := with(event(schemas.TypeCartAdd, day0, 1), func(e *schemas.Event) { e.SKU = "A" })
@@ -220,28 +240,33 @@ func randomEvents(rng *rand.Rand, n int, leaves uint32) []*schemas.Event {
 	return events
 }
 
-// TestOrderFree: any order of arrival and any cut into batches, with a restart in between, gives the same profile.
-func TestOrderFree(t *testing.T) {
-	t.Parallel()
+func random(t *testing.T) *rand.Rand {
+	t.Helper()
 	n := *seed
 	if n == 0 {
 		n = uint64(time.Now().UnixNano())
 	}
 	t.Logf("replay with -seed %d", n)
-	rng := rand.New(rand.NewPCG(n, n))
+	return rand.New(rand.NewPCG(n, n))
+}
+
+// TestOrderFree: any order of arrival and any cut into batches, with a restart in between, gives the same profile.
+func TestOrderFree(t *testing.T) {
+	t.Parallel()
+	rng := random(t)
 	for range 50 {
 		events := randomEvents(rng, 60, 4)
 		clock := day0 + 30*schemas.Day
 		want := settled(play(t, newStage(4), clock, clone(events)...))
 		shuffled := clone(events)
 		rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		s := newStage(4)
+		s, kept := newStage(4), shelf{}
 		var last *schemas.Profile
 		for len(shuffled) > 0 {
 			k := 1 + rng.IntN(len(shuffled))
 			last = play(t, s, clock, shuffled[:k]...)
 			shuffled = shuffled[k:]
-			s = restart(t, s)
+			s = restart(t, kept, s)
 		}
 		if got := settled(last); !reflect.DeepEqual(got, want) {
 			t.Fatalf("profiles differ:\n%+v\n%+v", got, want)
@@ -258,8 +283,8 @@ func clone(events []*schemas.Event) []*schemas.Event {
 	return out
 }
 
-// settled leaves out what depends on arrival by design: sessions are assigned as events come, and the serialized state lists
-// orders as they came.
+// settled leaves out what depends on the order of arrival by design: sessions are assigned as events come, and SKUs and orders have
+// numbers in the order in which they are seen first.
 func settled(p *schemas.Profile) schemas.Profile {
 	q := *p
 	q.Sessions, q.LastSessionID, q.LastSessionStart, q.State, q.StageSince = 0, 0, 0, nil, 0
@@ -267,52 +292,58 @@ func settled(p *schemas.Profile) schemas.Profile {
 }
 
 // restart saves a stage's whole state and loads it into a new one.
-func restart(t *testing.T, s *Stage) *Stage {
+func restart(t *testing.T, kept shelf, s *Stage) *Stage {
 	t.Helper()
-	store, err := state.Open(state.Config{Dir: "state", PipelineID: "test", FS: vfs.NewMem()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	for i := range s.leaves {
-		s.unsaved.leaves[uint32(i)] = struct{}{}
-	}
-	for i := range s.orders[1:] {
-		s.unsaved.orders[uint32(i+1)] = struct{}{}
-	}
-	for i := range s.carts {
-		s.unsaved.carts[i] = struct{}{}
-	}
-	for i := range s.journeys {
-		s.unsaved.journeys[uint32(i)] = struct{}{}
-	}
-	for k := range s.sessions {
-		s.unsaved.sessions[k] = struct{}{}
-	}
-	s.unsaved.skus = 1
-	c, err := store.Collect([]schemas.Keeper{s}, 1, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Commit(); err != nil {
-		t.Fatal(err)
-	}
 	again := New(s.cfg, s.graph, prometheus.NewRegistry())
-	if err := store.Load([]schemas.Keeper{again}); err != nil {
-		t.Fatal(err)
-	}
+	kept.restart(t, s, again)
 	return again
 }
 
-func BenchmarkApply(b *testing.B) {
+func BenchmarkStep(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	const leaves, events = 100_000, 10_000
-	s := New(DefaultConfig(), one{1}, prometheus.NewRegistry())
-	batch := &schemas.Batch{Number: 1, Clock: day0, Events: randomEvents(rng, events, leaves)}
-	b.ReportAllocs()
-	for n := 0; n < b.N; n += events {
-		if err := s.Apply(batch); err != nil {
+	const people, count = 100_000, 10_000
+	s := New(DefaultConfig(), crowd{}, prometheus.NewRegistry())
+	events := randomEvents(rng, count, people)
+	batch := &schemas.Batch{Number: 1}
+	m := &schemas.Moment{Clock: day0 + 365*schemas.Day, Touched: make([]schemas.Touch, 1)}
+	turn := func(n int) {
+		e := events[n%count]
+		m.Event, m.Touched = e, append(m.Touched[:0], schemas.Touch{Profile: e.Leaf})
+		if err := s.Step(batch, m); err != nil {
 			b.Fatal(err)
 		}
+		if n%count == count-1 {
+			if err := s.Save(discard{}); err != nil {
+				b.Fatal(err)
+			}
+			if err := s.Begin(batch); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	for n := range count {
+		turn(n)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := range b.N {
+		turn(n)
 	}
 }
+
+// crowd is a graph of profiles of one leaf each.
+type crowd struct{}
+
+func (crowd) Profile(p uint32) (schemas.ProfileID, schemas.Time) {
+	return schemas.ProfileID{byte(p), byte(p >> 8), byte(p >> 16), 1}, 0
+}
+func (crowd) Owner(leaf uint32) uint32        { return leaf }
+func (crowd) Leaves(p uint32, f func(uint32)) { f(p) }
+func (crowd) Count(p *schemas.Profile)        { p.Anonymous = 1 }
+
+// discard takes a save and keeps nothing.
+type discard struct{}
+
+func (discard) Put(_, _ []byte) error         { return nil }
+func (discard) Delete([]byte) error           { return nil }
+func (discard) DeleteRange(_, _ []byte) error { return nil }

@@ -1,0 +1,230 @@
+package score
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// people is a graph in which every leaf starts as a profile of its own, and profiles merge.
+type people struct {
+	owner  []uint32       // profile by leaf
+	merged []schemas.Time // by profile
+}
+
+func newPeople(leaves uint32) *people {
+	g := &people{owner: make([]uint32, leaves+1), merged: make([]schemas.Time, leaves+1)}
+	for i := range g.owner {
+		g.owner[i] = uint32(i)
+	}
+	return g
+}
+
+func (g *people) Profile(p uint32) (schemas.ProfileID, schemas.Time) {
+	return schemas.ProfileID{byte(p), 1}, g.merged[p]
+}
+func (g *people) Owner(leaf uint32) uint32 { return g.owner[leaf] }
+func (g *people) Count(p *schemas.Profile) { p.UserIDs = p.Index % 2 }
+func (g *people) Leaves(p uint32, f func(uint32)) {
+	for l := len(g.owner) - 1; l > 0; l-- {
+		if g.owner[l] == p {
+			f(uint32(l))
+		}
+	}
+}
+
+// link merges the profiles of two leaves and gives what it touched, the merged-away profile first.
+func (g *people) link(a, b uint32, at schemas.Time) []schemas.Touch {
+	into, from := min(g.owner[a], g.owner[b]), max(g.owner[a], g.owner[b])
+	if into == from {
+		return []schemas.Touch{{Profile: into}}
+	}
+	for l := range g.owner {
+		if g.owner[l] == from {
+			g.owner[l] = into
+		}
+	}
+	g.merged[from] = at
+	return []schemas.Touch{{Profile: from}, {Profile: into}}
+}
+
+// result is all that a history leaves behind.
+type result struct {
+	moments  []string // rows and timers of every moment
+	rows     map[uint32]schemas.Profile
+	sessions []uint64
+	revenues []schemas.Decimal
+	saved    shelf
+}
+
+// walk plays a history in batches of at most size and starts the stage anew after some of them.
+type walk struct {
+	stage  *Stage
+	graph  *people
+	due    map[uint32]schemas.Time
+	batch  *schemas.Batch
+	moment schemas.Moment
+	result result
+}
+
+func (w *walk) step(t *testing.T, clock schemas.Time, e *schemas.Event, touched ...schemas.Touch) {
+	t.Helper()
+	m := &w.moment
+	m.Clock, m.Event, m.Touched = clock, e, append(m.Touched[:0], touched...)
+	step(t, w.stage, w.batch, m)
+	line := fmt.Sprint(clock)
+	for i := range m.Profiles {
+		p := m.Profiles[i]
+		p.Version, p.State = 0, nil
+		line += fmt.Sprintf(" %+v", p)
+		delete(w.due, p.Index)
+		if !slices.ContainsFunc(w.batch.Touched, func(t schemas.Touch) bool { return t.Profile == p.Index }) {
+			w.batch.Touched = append(w.batch.Touched, schemas.Touch{Profile: p.Index})
+		}
+	}
+	for _, timer := range m.Timers {
+		w.due[timer.Profile] = timer.Due
+	}
+	w.result.moments = append(w.result.moments, line+fmt.Sprint(m.Timers))
+}
+
+// pass steps every timer that is due at a time.
+func (w *walk) pass(t *testing.T, clock schemas.Time) {
+	t.Helper()
+	for {
+		var first schemas.Touch
+		for p, due := range w.due {
+			if due <= clock && (first.Due == 0 || due < first.Due || due == first.Due && p < first.Profile) {
+				first = schemas.Touch{Profile: p, Due: due}
+			}
+		}
+		if first.Due == 0 {
+			return
+		}
+		w.step(t, first.Due, nil, first)
+	}
+}
+
+func walked(t *testing.T, rng *rand.Rand, events []*schemas.Event, leaves uint32, size int) result {
+	t.Helper()
+	cfg := DefaultConfig()
+	cfg.CartOpen, cfg.AtRiskAfter, cfg.LapsedAfter = cfg.CartOpen/100, cfg.AtRiskAfter/1000, cfg.LapsedAfter/1000
+	w := &walk{graph: newPeople(leaves), due: map[uint32]schemas.Time{}}
+	w.stage = New(cfg, w.graph, prometheus.NewRegistry())
+	w.result = result{rows: map[uint32]schemas.Profile{}, saved: shelf{}}
+	clock, number := schemas.Time(0), uint64(0)
+	for batch := range slices.Chunk(events, size) {
+		number++
+		w.batch = &schemas.Batch{Number: number, Events: batch}
+		if err := w.stage.Begin(w.batch); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range batch {
+			clock = max(clock, e.Time)
+			w.pass(t, clock)
+			touched := []schemas.Touch{}
+			if e.Leaf != 0 {
+				touched = append(touched, schemas.Touch{Profile: w.graph.Owner(e.Leaf)})
+			}
+			if e.Element > 0 { // an event that links two leaves
+				touched = w.graph.link(e.Leaf, uint32(e.Element), e.Time)
+			}
+			w.step(t, clock, e, touched...)
+			w.result.sessions = append(w.result.sessions, e.SessionID)
+			w.result.revenues = append(w.result.revenues, e.Revenue)
+		}
+		slices.SortFunc(w.batch.Touched, func(a, b schemas.Touch) int { return int(a.Profile) - int(b.Profile) })
+		if err := w.stage.Apply(w.batch); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range w.batch.Profiles {
+			p.Version, p.CartSKUs = 0, slices.Clone(p.CartSKUs)
+			w.result.rows[p.Index] = p
+		}
+		if rng.IntN(4) == 0 {
+			w.stage = restart(t, w.result.saved, w.stage)
+		}
+	}
+	if err := w.stage.Save(w.result.saved); err != nil {
+		t.Fatal(err)
+	}
+	return w.result
+}
+
+// TestCuts: wherever batches are cut and the process is started anew, every moment, every last row with its state, and what is saved
+// are the same.
+func TestCuts(t *testing.T) {
+	t.Parallel()
+	rng := random(t)
+	const leaves = 12
+	for range 5 {
+		events := randomEvents(rng, 400, leaves)
+		for i, e := range events {
+			switch rng.IntN(20) {
+			case 0:
+				e.Element = 1 + rng.IntN(leaves)
+			case 1, 2:
+				e.Leaf = 0
+			case 3:
+				e.Time -= schemas.Time(rng.IntN(3 * int(schemas.Day)))
+			}
+			if i%5 == 0 && e.OrderID != "" {
+				e.Currency = []string{"EUR", "GBP", ""}[rng.IntN(3)]
+			}
+		}
+		want := walked(t, rng, clone(events), leaves, len(events))
+		for _, size := range []int{1, 7, 90} {
+			got := walked(t, rng, clone(events), leaves, size)
+			for i := range want.moments {
+				if got.moments[i] != want.moments[i] {
+					t.Fatalf("batches of %d, moment %d:\n%s\n%s", size, i, got.moments[i], want.moments[i])
+				}
+			}
+			if !slices.Equal(got.sessions, want.sessions) || !slices.Equal(got.revenues, want.revenues) {
+				t.Fatalf("batches of %d: the events' sessions or revenues differ", size)
+			}
+			for p, row := range want.rows {
+				if !reflect.DeepEqual(got.rows[p], row) {
+					t.Fatalf("batches of %d: rows differ:\n%+v\n%+v", size, got.rows[p], row)
+				}
+			}
+			if len(got.moments) != len(want.moments) || len(got.rows) != len(want.rows) || !got.saved.equal(want.saved) {
+				t.Fatalf("batches of %d: the saved state differs", size)
+			}
+		}
+	}
+}
+
+// TestRefundBySomebodyElse: a refund with another customer's card changes the profile of the one who bought.
+func TestRefundBySomebodyElse(t *testing.T) {
+	t.Parallel()
+	g := newPeople(2)
+	s := New(DefaultConfig(), g, prometheus.NewRegistry())
+	back := with(sale("a", day0+1, 2, 40), func(e *schemas.Event) { e.Type = schemas.TypeRefund })
+	for number, e := range []*schemas.Event{sale("a", day0, 1, 100), back} {
+		b := &schemas.Batch{Number: uint64(number), Touched: []schemas.Touch{{Profile: e.Leaf}}}
+		if err := s.Begin(b); err != nil {
+			t.Fatal(err)
+		}
+		m := &schemas.Moment{Clock: e.Time, Event: e, Touched: []schemas.Touch{{Profile: e.Leaf}}}
+		step(t, s, b, m)
+		if err := s.Apply(b); err != nil {
+			t.Fatal(err)
+		}
+		if number == 0 {
+			continue
+		}
+		if !slices.Equal(m.Touched, []schemas.Touch{{Profile: 2}, {Profile: 1}}) || !slices.Equal(b.Touched, []schemas.Touch{{Profile: 1}, {Profile: 2}}) {
+			t.Errorf("touched are %v in the moment and %v in the batch", m.Touched, b.Touched)
+		}
+		if b.Profiles[0].Revenue != 60 || m.Profiles[1].Revenue != 60 || b.Profiles[1].Refunds != 1 {
+			t.Errorf("got %+v", b.Profiles)
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package score
+
+import (
+	"github.com/dchest/siphash"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// sessionize gives a web or app event its session: that of its device, as long as the silence before it is short enough.
+func (s *Stage) sessionize(e *schemas.Event, l *leaf) {
+	gap := schemas.Span(s.cfg.SessionGap)
+	key := s.deviceKey(e)
+	at, known := s.sessions[key]
+	switch {
+	case known && e.Time >= at.start-gap && e.Time <= at.end+gap:
+		at.start, at.end = min(at.start, e.Time), max(at.end, e.Time)
+		e.SessionID = at.id
+	case known && e.Time < at.start:
+		if at.previousID != 0 && e.Time >= at.previousStart-gap && e.Time <= at.previousEnd+gap {
+			at.previousStart, at.previousEnd = min(at.previousStart, e.Time), max(at.previousEnd, e.Time)
+			e.SessionID = at.previousID
+			break
+		}
+		// Later than two sessions: a session of its own, which the next late event of the same time finds again.
+		e.SessionID = sessionID(key, e.Time-e.Time%gap)
+		return
+	default:
+		at.previousID, at.previousStart, at.previousEnd = at.id, at.start, at.end
+		at.id, at.start, at.end = sessionID(key, e.Time), e.Time, e.Time
+		e.SessionID = at.id
+		l.sessions++
+	}
+	s.sessions[key] = at
+	s.unsaved.sessions[key] = struct{}{}
+	if e.Time >= l.sessionStart {
+		l.lastSession, l.sessionStart = e.SessionID, e.Time
+	}
+}
+
+// deviceKey names the device that a session happens on; an event that names none has the person's leaf for one.
+func (s *Stage) deviceKey(e *schemas.Event) uint64 {
+	var device *schemas.Identifier
+	for i := range e.Identifiers {
+		switch e.Identifiers[i].Namespace {
+		case schemas.NamespaceAnonymousID:
+			return s.hash(schemas.NamespaceAnonymousID, e.Identifiers[i].Value)
+		case schemas.NamespaceDeviceID, schemas.NamespaceKioskID:
+			device = &e.Identifiers[i]
+		}
+	}
+	if device != nil {
+		return s.hash(device.Namespace, device.Value)
+	}
+	return siphash.Hash(hashKey0, hashKey1, []byte{byte(e.Leaf), byte(e.Leaf >> 8), byte(e.Leaf >> 16), byte(e.Leaf >> 24)})
+}
+
+func sessionID(key uint64, start schemas.Time) uint64 {
+	var b [16]byte
+	for i := range 8 {
+		b[i], b[8+i] = byte(key>>(8*i)), byte(uint64(start)>>(8*i))
+	}
+	return max(1, siphash.Hash(hashKey0, hashKey1, b[:]))
+}
