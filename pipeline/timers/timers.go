@@ -41,17 +41,28 @@ func (q *Queue) Now() schemas.Time { return q.clock }
 // Advance moves the clock to t, if that is later.
 func (q *Queue) Advance(t schemas.Time) { q.clock = max(q.clock, t) }
 
+// Due tells whether a timer falls due up to t.
+func (q *Queue) Due(t schemas.Time) bool {
+	q.skipReplaced()
+	return len(q.heap) > 0 && q.heap[0].due <= t
+}
+
 // Next gives the earliest timer that is due, of several the one of the smallest profile, and forgets it. A timer that was armed for
 // a time before the last moment is given as of that moment.
 func (q *Queue) Next() (schemas.Touch, bool) {
-	for len(q.heap) > 0 && q.heap[0].due <= q.clock {
-		e := q.heap.pop()
-		if due, armed := q.due[e.profile]; armed && due == e.due {
-			q.set(e.profile, 0)
-			return schemas.Touch{Profile: e.profile, Due: max(e.due, q.moment)}, true
-		}
+	if !q.Due(q.clock) {
+		return schemas.Touch{}, false
 	}
-	return schemas.Touch{}, false
+	e := q.heap.pop()
+	q.set(e.profile, 0)
+	return schemas.Touch{Profile: e.profile, Due: max(e.due, q.moment)}, true
+}
+
+// skipReplaced takes entries out that stand first and that due does not confirm.
+func (q *Queue) skipReplaced() {
+	for len(q.heap) > 0 && q.due[q.heap[0].profile] != q.heap[0].due {
+		q.heap.pop()
+	}
 }
 
 // Call makes a profile due at once, whatever timer it has.

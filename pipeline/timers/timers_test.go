@@ -74,6 +74,9 @@ func TestEarliestFirst(t *testing.T) {
 	f := func(to schemas.Time, want ...schemas.Touch) {
 		t.Helper()
 		l.trace = nil
+		if due := l.q.Due(to); due != (len(want) > 0) {
+			t.Errorf("up to %d: due is %v", to, due)
+		}
 		if l.advance(t, to); !slices.Equal(l.trace, want) {
 			t.Errorf("up to %d: got %v, want %v", to, l.trace, want)
 		}
