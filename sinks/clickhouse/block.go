@@ -24,10 +24,27 @@ type block struct {
 	columns   []column
 	input     proto.Input
 
+	key       string // the columns of the table's sorting key
 	partition string // the partition's id; empty where the table has one partition only
+	ordinal   int    // which piece of the partition; 0 where it is whole, as it always is but in a test build
 	where     string // the condition that the partition's rows meet; empty where the table has one partition only
 	digest    uint64 // of the content
 	measured  column // holds what differs when the batch is replayed, so that the digest leaves it out; nil for none
+}
+
+// keys are the columns of the sorting keys: what is one row under FINAL.
+var keys = map[string]string{
+	"events":           "event_time, source, event_id",
+	"profiles":         "profile_id",
+	"identifiers":      "identifier_id",
+	"order_lines":      "order_id, store_id, line_id",
+	"identity_log":     "position",
+	"dead_letters":     "topic, partition, offset, element",
+	"audience_members": "audience, profile_id",
+	"audience_changes": "audience, sequence",
+	"profile_aliases":  "alias_id",
+	"commits":          "pipeline, batch",
+	"state_backups":    "pipeline, generation, batch, part",
 }
 
 // named is a column and its name.
@@ -37,7 +54,7 @@ type named struct {
 }
 
 func newBlock(database, table string, columns ...named) block {
-	b := block{table: table}
+	b := block{table: table, key: keys[table]}
 	list := make([]string, len(columns))
 	for i, c := range columns {
 		list[i] = c.name
@@ -85,7 +102,11 @@ func (b *block) seal() {
 // token names the block's content for ClickHouse's insert deduplication. The digest is part of it, so that a line that starts
 // over with the same batch numbers never has its rows mistaken for older ones.
 func (b *block) token(pipeline string, batch uint64, attempt int) string {
-	return fmt.Sprintf("%s/%s/%d/%s/%016x/a%d", pipeline, b.table, batch, b.partition, b.digest, attempt)
+	token := fmt.Sprintf("%s/%s/%d/%s/%016x/a%d", pipeline, b.table, batch, b.partition, b.digest, attempt)
+	if b.ordinal > 0 {
+		token += fmt.Sprintf("/%d", b.ordinal)
+	}
+	return token
 }
 
 // Columns by type.

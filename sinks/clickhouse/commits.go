@@ -24,8 +24,8 @@ type commitTable struct {
 	durations, dropped                              dictionary
 }
 
-func newCommitTable(database, pipeline string) *commitTable {
-	t := &commitTable{id: pipeline, batch: uint64s(), records: uint64s(), events: uint64s(), rejects: uint64s(), dups: uint64s(),
+func newCommitTable(database string, opt Options) *commitTable {
+	t := &commitTable{id: opt.PipelineID, batch: uint64s(), records: uint64s(), events: uint64s(), rejects: uint64s(), dups: uint64s(),
 		profiles: uint64s(), at: times(), partitionNumber: int32s(), from: int64s(), to: int64s(), micros: uint64s(), drops: uint64s()}
 	t.topics.items, t.partitions.items, t.froms.items, t.tos.items = &t.topic, &t.partitionNumber, &t.from, &t.to
 	t.durations.keys, t.durations.values = &t.stage, &t.micros

@@ -1,6 +1,6 @@
 // Package clickhouse writes batches to ClickHouse. A batch comes in; keyed rows go out, large columnar blocks, one INSERT per table
 // and partition, and a row in commits after all others, so that what it stands for is whole. Sending a batch again is harmless.
-// It never decides anything, and never reads back what it wrote but to make sure that it is there.
+// It never decides anything, and reads back what it wrote only to make sure that it is there, or to start over from it.
 package clickhouse
 
 import (
@@ -17,11 +17,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seamline/seamline/schemas"
+	"github.com/seamline/seamline/schemas/fault"
 )
 
 // Options are what a sink needs beside its settings.
 type Options struct {
 	PipelineID string
+	Rules      string                // digest of the settings that results depend on, noted in commits
 	Report     func(error)           // told at the start what is waited for, and nil when it is over; nil for nobody
 	Log        *slog.Logger          // nil for none
 	Registry   prometheus.Registerer // nil for none
@@ -36,9 +38,10 @@ type Sink struct {
 	metrics  *metrics
 	clock    func() time.Time // for durations only
 
-	mu      sync.Mutex // guards the columns of the following
-	tables  []table    // all but commits
+	tables  []table // all but commits, for their names; each plan has its own
 	commits *commitTable
+	plans   plans
+	writing sync.Mutex // held by Write, so that batches are written one after the other
 }
 
 // Waits of Open.
@@ -74,7 +77,10 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Sink, error) {
 		return nil, err
 	}
 	s := &Sink{cfg: cfg, pipeline: opt.PipelineID, log: opt.Log, pool: pool, clock: time.Now, tables: allTables(cfg.Database, isJSON),
-		commits: newCommitTable(cfg.Database, opt.PipelineID)}
+		commits: newCommitTable(cfg.Database, opt)}
+	s.plans.make = func() *plan {
+		return &plan{tables: allTables(cfg.Database, isJSON), commits: newCommitTable(cfg.Database, opt), spare: newHalves(cfg.Database, isJSON)}
+	}
 	s.metrics = newMetrics(opt.Registry, append(s.tables[:len(s.tables):len(s.tables)], s.commits))
 	return s, nil
 }
@@ -114,14 +120,30 @@ func prepare(ctx context.Context, cfg Config, opt Options) (isJSON bool, err err
 // Name is the sink's stable name.
 func (s *Sink) Name() string { return "clickhouse" }
 
-// Write makes a batch durable in every table, and its aliases known to the dictionary. Its row in commits is written last.
+// Write makes a batch durable in every table, and its aliases known to the dictionary. Its row in commits is written last. It sends
+// what Plan gave for the batch, and plans by itself where Plan was not called.
 func (s *Sink) Write(ctx context.Context, b *schemas.Batch) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	p := s.plans.take(b)
+	if p == nil {
+		p = s.plans.place(b)
+		p.fill(b)
+	}
+	err := s.write(ctx, b, p)
+	if err != nil {
+		s.plans.release(p, b)
+		return err
+	}
+	s.plans.release(p, nil)
+	return nil
+}
+
+func (s *Sink) write(ctx context.Context, b *schemas.Batch, p *plan) error {
 	var tables sync.WaitGroup
-	failed := make([]error, len(s.tables))
-	for i, t := range s.tables {
-		tables.Go(func() { failed[i] = s.insertAll(ctx, t.fill(b), b.Number) })
+	failed := make([]error, len(p.blocks))
+	for i, blocks := range p.blocks {
+		tables.Go(func() { failed[i] = s.insertAll(ctx, blocks, b.Number) })
 	}
 	tables.Wait()
 	if err := errors.Join(failed...); err != nil {
@@ -132,7 +154,8 @@ func (s *Sink) Write(ctx context.Context, b *schemas.Batch) error {
 			return err
 		}
 	}
-	return s.insertAll(ctx, s.commits.fill(b), b.Number)
+	fault.At(fault.PointTables)
+	return s.insertAll(ctx, p.commits.fill(b), b.Number) // again, for what was measured since
 }
 
 // insertAll writes the blocks of one table side by side.
@@ -151,8 +174,8 @@ func (s *Sink) insertAll(ctx context.Context, blocks []*block, batch uint64) err
 
 // Close ends the connections, after what is being written.
 func (s *Sink) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	s.pool.close()
 	return nil
 }
