@@ -61,7 +61,7 @@ func newBackup(cfg Config) *backup {
 
 // add takes over what a checkpoint changed.
 func (k *backup) add(ctx context.Context, batch uint64, parts [][]byte) {
-	if k == nil {
+	if k == nil || !k.cfg.Leads() {
 		return
 	}
 	k.mu.Lock()

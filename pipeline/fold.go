@@ -12,7 +12,6 @@ import (
 type fold struct {
 	folders []schemas.Folder
 	clock   schemas.Clock // one of the folders; nil for none
-	grace   schemas.Time
 	now     func() time.Time
 	moment  schemas.Moment
 	took    []time.Duration // by folder, for the batch
@@ -24,7 +23,7 @@ const sampleEvery = 64
 
 // split divides the stages into those that take whole batches and the folders behind them.
 func split(cfg Config) ([]schemas.Stage, *fold) {
-	f := &fold{grace: schemas.Span(cfg.Grace), now: cfg.Clock}
+	f := &fold{now: cfg.Clock}
 	var before []schemas.Stage
 	for _, s := range cfg.Stages {
 		folder, ok := s.(schemas.Folder)
@@ -55,11 +54,6 @@ func (f *fold) apply(b *schemas.Batch) error {
 		}
 		f.took[i] = f.now().Sub(at)
 	}
-	if !b.Fixed {
-		if err := f.advance(b, b.Now-f.grace); err != nil {
-			return err
-		}
-	}
 	steps := f.now()
 	for i, e := range b.Events {
 		// An event from the future is not let to move the clock: it would make everybody else's time pass.
@@ -71,8 +65,11 @@ func (f *fold) apply(b *schemas.Batch) error {
 			return err
 		}
 	}
-	if err := f.advance(b, b.Advance); err != nil {
-		return err
+	// A batch without records that nothing falls due in is not remembered, and so must leave no trace: the clock stays.
+	if len(b.Ranges) > 0 || f.clock != nil && f.clock.Due(b.Advance) {
+		if err := f.advance(b, b.Advance); err != nil {
+			return err
+		}
 	}
 	f.apportion(f.now().Sub(steps))
 	for i, s := range f.folders {

@@ -55,7 +55,7 @@ type Config struct {
 	Installation    string        // the tables that are written to
 	Backup          Backup        // nil for none
 	BackupEvery     time.Duration // how often checkpoints are copied
-	Grace           time.Duration // how long after the wall clock timers wait for events that are under way
+	Leads           func() bool   // whether this instance, and no other, makes the copies
 	Room            func() error  // called before each batch: makes sure of the memory that it needs
 	CheckpointEvery time.Duration
 	Clock           func() time.Time // for durations only, never for results

@@ -118,6 +118,8 @@ type Clock interface {
 	Advance(t Time)
 	// Next gives the clock's reading at the earliest timer that is due, and the profile that it touches; false where none is due.
 	Next() (Touch, bool)
+	// Due tells whether a timer falls due up to t.
+	Due(t Time) bool
 	// Now is the clock's reading.
 	Now() Time
 }

@@ -44,11 +44,15 @@ type settings struct {
 	StateDir        string
 	StateMemory     byteSize
 	CheckpointEvery time.Duration
+	BackupEvery     time.Duration
 	HTTPAddr        string
 	HTTPPprof       bool
 	LogLevel        string
 	LogFormat       string
 }
+
+// stateMemoryMin is what batches and the store need in any case.
+const stateMemoryMin = 256 << 20
 
 func defaultSettings() settings {
 	cache := os.Getenv("XDG_STATE_HOME")
@@ -61,7 +65,7 @@ func defaultSettings() settings {
 		Kafka: consumer.DefaultConfig(), ClickHouse: clickhouse.DefaultConfig(), Decode: decode.DefaultConfig(), Clickstream: clickstream.DefaultConfig(),
 		Email: email.DefaultConfig(), POS: pos.DefaultConfig(),
 		Dedup: dedup.DefaultConfig(), Identity: stitch.DefaultConfig(), Score: score.DefaultConfig(), Audiences: audience.DefaultConfig(),
-		PipelineID: "main", StateDir: filepath.Join(cache, "seamline"), CheckpointEvery: 5 * time.Second,
+		PipelineID: "main", StateDir: filepath.Join(cache, "seamline"), CheckpointEvery: 5 * time.Second, BackupEvery: 30 * time.Second,
 		HTTPAddr: ":8080", LogLevel: "info", LogFormat: "text",
 	}
 }
@@ -80,8 +84,9 @@ func (s *settings) flags(fs *flag.FlagSet) {
 	s.Audiences.Flags(fs)
 	fs.StringVar(&s.PipelineID, "pipeline.id", s.PipelineID, "name of this pipeline: consumer group, and mark on what it writes")
 	fs.StringVar(&s.StateDir, "state.dir", s.StateDir, "directory of checkpoints and intents")
-	fs.Var(&s.StateMemory, "state.memory", "soft limit of the process's memory, such as 8GiB; 0 for none")
+	fs.Var(&s.StateMemory, "state.memory", "ceiling of the process's memory, such as 8GiB, beyond which cold state stays on disk; 0 for none")
 	fs.DurationVar(&s.CheckpointEvery, "state.checkpoint.every", s.CheckpointEvery, "how often changed state is stored")
+	fs.DurationVar(&s.BackupEvery, "state.backup.every", s.BackupEvery, "how often stored state is copied to ClickHouse, from which an instance without a state directory restores; 0 for never")
 	fs.StringVar(&s.HTTPAddr, "http.addr", s.HTTPAddr, "address of health, readiness and metrics; empty for none")
 	fs.BoolVar(&s.HTTPPprof, "http.pprof", s.HTTPPprof, "serve profiles under /debug/pprof/")
 	fs.StringVar(&s.LogLevel, "log.level", s.LogLevel, "debug, info, warn or error")
@@ -103,6 +108,10 @@ func (s *settings) validate() error {
 		return errors.New("state.dir is empty")
 	case s.CheckpointEvery <= 0:
 		return errors.New("state.checkpoint.every must be longer than nothing")
+	case s.BackupEvery < 0:
+		return errors.New("state.backup.every must not be negative")
+	case s.StateMemory != 0 && s.StateMemory < stateMemoryMin:
+		return errors.New("state.memory must be 0 or at least 256MiB")
 	}
 	return errors.Join(s.Kafka.Validate(), s.ClickHouse.Validate(), s.Decode.Validate(), s.Email.Validate(), s.POS.Validate(),
 		s.Dedup.Validate(), s.Identity.Validate(),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -19,6 +20,7 @@ import (
 	"github.com/seamline/seamline/pipeline/audience"
 	"github.com/seamline/seamline/pipeline/dedup"
 	"github.com/seamline/seamline/pipeline/score"
+	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/pipeline/state"
 	"github.com/seamline/seamline/pipeline/stitch"
 	"github.com/seamline/seamline/pipeline/timers"
@@ -45,6 +47,7 @@ func feeds() []schemas.Feed {
 // line is the stages in the order in which every batch walks them.
 type line struct {
 	stages   []schemas.Stage
+	space    *slab.Space // that the stages' state is in
 	stitch   *stitch.Stage
 	audience *audience.Stage
 	timers   *timers.Queue
@@ -67,24 +70,48 @@ func (r *pipelineRun) wireStages() (*line, error) {
 	if err != nil {
 		return nil, err
 	}
+	space, err := slab.NewSpace(slab.Config{Dir: r.StateDir, CeilingBytes: int64(r.StateMemory) / 100 * stateShare})
+	if err != nil {
+		return nil, err
+	}
 	reg := r.registry
-	l := &line{stitch: stitch.New(rules, key, reg), audience: audience.New(audiences, reg), timers: timers.New(reg)}
+	l := &line{space: space, stitch: stitch.New(rules, key, space, reg), audience: audience.New(audiences, space, reg), timers: timers.New(space, reg)}
 	l.stages = []schemas.Stage{
 		decode.New(r.Decode, sources(r.settings), reg),
-		dedup.New(r.Dedup, reg),
+		&rewound{tables: r.tables},
+		dedup.New(r.Dedup, space, reg),
 		l.stitch,
-		l.timers.Due(),
-		score.New(r.Score, l.stitch, reg),
+		score.New(r.Score, l.stitch, space, reg),
 		l.audience,
-		l.timers.Arm(),
+		l.timers,
 	}
 	return l, nil
 }
+
+// stateShare is the percentage of state.memory that the stages' state may take; the rest is for batches and the store.
+const stateShare = 60
+
+// batchRoomBytes is how much state one record of a batch may add, generously: identifiers, links, leaves, orders and ledgers.
+const batchRoomBytes = 4096
+
+// room gives the function that keeps the ceiling and makes sure of the memory that the next batch may need.
+func (r *pipelineRun) room(space *slab.Space) func() error {
+	need := int64(min(r.Kafka.RecordsMax, batchRoomMax)) * batchRoomBytes
+	return func() error { return errors.Join(space.Trim(), space.Reserve(need)) }
+}
+
+// batchRoomMax bounds the room that is made for a batch: records of larger batches seldom all bring something new.
+const batchRoomMax = 50_000
 
 // runOptions are what a run may be told beside its settings.
 type runOptions struct {
 	untilCaughtUp  bool
 	now, advanceTo schemas.Time
+	strict         bool                 // now makes no events possible that a live line would have refused
+	until          []schemas.Range      // not nil: the positions to stop at
+	rewind         *rewind              // nil for none
+	rebuild        bool                 // process everything again from the topics' beginnings, over the rows that are there
+	silent         bool                 // write tables only: what goes to Kafka was published before
 	registry       *prometheus.Registry // nil: a new one
 	log            *slog.Logger
 	started        func(httpAddr string) // called once HTTP answers
@@ -94,19 +121,25 @@ type runOptions struct {
 type pipelineRun struct {
 	*settings
 	runOptions
-	health *pipeline.Health
-	store  *state.Store
+	health       *pipeline.Health
+	store        *state.Store
+	tables       *clickhouse.Sink
+	journal      *consumer.Journal
+	lost         func(error) // ends the run: another instance leads
+	rulesDigest  string
+	installation string // of the tables
+	isRestored   bool   // the state directory was new, and the tables were not
 }
 
 // runPipeline processes the topics until ctx ends or the topics' ends are reached.
 func runPipeline(ctx context.Context, s *settings, opt runOptions) error {
 	if s.StateMemory > 0 {
-		debug.SetMemoryLimit(int64(s.StateMemory))
+		debug.SetMemoryLimit(int64(s.StateMemory) / 100 * (100 - stateShare))
 	}
 	if opt.registry == nil {
 		opt.registry = newRegistry()
 	}
-	r := &pipelineRun{settings: s, runOptions: opt, health: pipeline.NewHealth("kafka", "clickhouse", "line")}
+	r := &pipelineRun{settings: s, runOptions: opt, health: pipeline.NewHealth("kafka", "clickhouse", "state directory", "lead", "line")}
 	addr, stopHTTP, err := r.serveHTTP(ctx)
 	if err != nil {
 		return err
@@ -116,32 +149,48 @@ func runPipeline(ctx context.Context, s *settings, opt runOptions) error {
 		opt.started(addr)
 	}
 	r.log.Info("starting", "version", version(), "pipeline", s.PipelineID, "state_dir", s.StateDir, "http", addr)
-	if r.store, err = state.Open(state.Config{Dir: s.StateDir, PipelineID: s.PipelineID, Log: r.log}); err != nil {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r.lost = cancel
+	if r.rulesDigest, err = s.rules(); err != nil {
 		return err
 	}
-	defer r.store.Close()
-	return r.process(ctx)
+	if err := r.openState(ctx); err != nil {
+		return err
+	}
+	defer func() { _ = r.store.Close() }() // everything that counts was committed
+	if err := r.process(ctx); err != nil {
+		return err
+	}
+	if cause := context.Cause(ctx); errors.Is(cause, consumer.ErrFenced) {
+		return cause
+	}
+	return nil
 }
 
 // process wires source, stages and sinks, and runs the line.
 func (r *pipelineRun) process(ctx context.Context) error {
-	stages, err := r.wireStages()
-	if err != nil {
-		return err
-	}
 	sinks, closeSinks, err := r.openSinks(ctx)
 	if err != nil {
 		return err
 	}
 	defer closeSinks()
-	if err := r.goOnFrom(ctx, sinks); err != nil {
+	if r.installation, err = r.tables.Installation(ctx); err != nil {
 		return err
 	}
-	l, err := pipeline.New(pipeline.Config{Stages: stages.stages, Sinks: sinks, Store: r.store, CheckpointEvery: r.CheckpointEvery,
-		Clock: time.Now, Metrics: pipeline.NewMetrics(r.registry, stages.stages, sinks), Log: r.log, Health: r.health})
+	defer func() { r.closeJournal(ctx) }()
+	if err := r.restore(ctx); err != nil {
+		return err
+	}
+	stages, l, err := r.openLine(sinks)
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if err := stages.space.Close(); err != nil {
+			r.log.Warn("could not give memory back", "err", err)
+		}
+	}()
 	if stages.audience.Changed() {
 		r.log.Info("the audiences' rules have changed: every profile is looked at again")
 		stages.stitch.Profiles(stages.timers.Call)
@@ -156,39 +205,32 @@ func (r *pipelineRun) process(ctx context.Context) error {
 	if err := l.Run(ctx, source); err != nil {
 		return err
 	}
+	if r.rebuild && ctx.Err() == nil {
+		if err := r.endRebuild(ctx); err != nil {
+			return err
+		}
+	}
 	r.log.Info("stopped, everything is committed", "batch", r.store.Point().Batch)
 	return nil
 }
 
-// goOnFrom sees to it that a new state directory over tables with rows of this pipeline numbers its batches above theirs, so that what
-// it writes replaces what is there: everything is processed from the topics' beginnings again.
-func (r *pipelineRun) goOnFrom(ctx context.Context, sinks []schemas.Sink) error {
-	intents, err := r.store.Intents()
-	if err != nil || r.store.Point().Batch > 0 || len(intents) > 0 {
-		return err
+// openLine makes the stages and loads their state. Where that is damaged it is restored, once.
+func (r *pipelineRun) openLine(sinks []schemas.Sink) (*line, *pipeline.Line, error) {
+	stages, err := r.wireStages()
+	if err != nil {
+		return nil, nil, err
 	}
-	for _, s := range sinks {
-		numbered, ok := s.(interface {
-			LastBatch(ctx context.Context) (uint64, error)
-		})
-		if !ok {
-			continue
-		}
-		last, err := numbered.LastBatch(ctx)
-		if err != nil || last == 0 {
-			return err
-		}
-		r.log.Warn("the state directory is new, but the tables hold batches of this pipeline: processing the topics from their beginnings over them",
-			"sink", s.Name(), "batches", last)
-		c, err := r.store.Collect(nil, last, nil)
-		if err != nil {
-			return err
-		}
-		if err := c.Commit(); err != nil {
-			return err
-		}
+	cfg := pipeline.Config{Stages: stages.stages, Sinks: sinks, Store: r.store, Journal: r.journal, Rules: r.rulesDigest, Installation: r.installation,
+		Room: r.room(stages.space), CheckpointEvery: r.CheckpointEvery, Clock: time.Now, Metrics: pipeline.NewMetrics(r.registry, stages.stages, sinks),
+		Log: r.log, Health: r.health}
+	if r.BackupEvery > 0 {
+		cfg.Backup, cfg.BackupEvery, cfg.Leads = r.tables, r.BackupEvery, r.journal.Leads
 	}
-	return nil
+	l, err := pipeline.New(cfg)
+	if err != nil {
+		return nil, nil, errors.Join(err, stages.space.Close())
+	}
+	return stages, l, nil
 }
 
 // newRegistry makes a registry that also tells about the process.
@@ -222,7 +264,7 @@ func (r *pipelineRun) openSinks(ctx context.Context) ([]schemas.Sink, func(), er
 	if err != nil {
 		return nil, nil, err
 	}
-	tables, err := clickhouse.Open(ctx, r.ClickHouse, clickhouse.Options{PipelineID: r.PipelineID, Report: r.report("clickhouse"),
+	tables, err := clickhouse.Open(ctx, r.ClickHouse, clickhouse.Options{PipelineID: r.PipelineID, Rules: r.rulesDigest, Report: r.report("clickhouse"),
 		Log: r.log, Registry: r.registry})
 	if err != nil {
 		letters.Close()
@@ -234,25 +276,25 @@ func (r *pipelineRun) openSinks(ctx context.Context) ([]schemas.Sink, func(), er
 			r.log.Warn("could not close ClickHouse", "err", err)
 		}
 	}
+	r.tables = tables
+	if r.silent {
+		return []schemas.Sink{tables}, closeAll, nil
+	}
 	return []schemas.Sink{tables, letters}, closeAll, nil
 }
 
 // openSource opens the topics where the checkpoint ends, with the intents behind it to replay.
 func (r *pipelineRun) openSource(ctx context.Context) (*consumer.Gatherer, error) {
-	intents, err := r.store.Intents()
-	if err != nil {
-		return nil, err
+	opt := consumer.Options{Feeds: feeds(), Group: r.PipelineID, Start: r.store.Point().Positions, Intents: &replaying{r: r}, Now: time.Now,
+		FixedNow: r.now, AdvanceTo: r.advanceTo, Strict: r.strict, UntilCaughtUp: r.untilCaughtUp, Until: r.until,
+		Report: r.report("kafka"), Log: r.log, Registry: r.registry}
+	if r.rewind != nil {
+		var err error
+		if opt.Rewind, err = consumer.Since(ctx, r.Kafka, r.rewind.topic, r.rewind.at, r.store.Point().Positions); err != nil {
+			return nil, err
+		}
 	}
-	replays := make([]consumer.Replay, 0, len(intents))
-	for _, i := range intents {
-		replays = append(replays, consumer.Replay{Now: i.Now, Fixed: i.Fixed, Advance: i.Advance, Ranges: i.Ranges})
-	}
-	if len(replays) > 0 {
-		r.log.Info("replaying batches that may have been written before the last stop", "batches", len(replays))
-	}
-	source, err := consumer.Open(ctx, r.Kafka, consumer.Options{Feeds: feeds(), Group: r.PipelineID, Start: r.store.Point().Positions,
-		Replays: replays, Now: time.Now, FixedNow: r.now, AdvanceTo: r.advanceTo, UntilCaughtUp: r.untilCaughtUp,
-		Report: r.report("kafka"), Log: r.log, Registry: r.registry})
+	source, err := consumer.Open(ctx, r.Kafka, opt)
 	if err != nil {
 		return nil, fmt.Errorf("open topics: %w", err)
 	}

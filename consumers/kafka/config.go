@@ -56,6 +56,7 @@ type Config struct {
 	Tick          time.Duration
 	RecheckTopics time.Duration
 	OrderWait     time.Duration
+	Grace         time.Duration
 
 	TakeoverAfter time.Duration
 }
@@ -69,7 +70,7 @@ func DefaultConfig() Config {
 		Partitions: 6, Replication: 1,
 		MessageBytesMax: 1_000_012,
 		RecordsMax:      100_000, BytesMax: 128 << 20, Wait: 500 * time.Millisecond, Tick: time.Second, RecheckTopics: time.Minute,
-		OrderWait: 5 * time.Second, TakeoverAfter: 10 * time.Second,
+		OrderWait: 5 * time.Second, Grace: 5 * time.Second, TakeoverAfter: 10 * time.Second,
 	}
 }
 
@@ -107,6 +108,7 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.DurationVar(&c.Tick, "batch.tick", c.Tick, "how often time passes when no records arrive")
 	fs.DurationVar(&c.RecheckTopics, "kafka.topics.recheck", c.RecheckTopics, "how often new partitions are looked for")
 	fs.DurationVar(&c.OrderWait, "kafka.order.wait", c.OrderWait, "how long a live line waits for a partition that does not deliver before it goes on without keeping the canonical order")
+	fs.DurationVar(&c.Grace, "timers.grace", c.Grace, "how long behind the wall clock time passes while no events come, so that events under way are not late")
 	fs.DurationVar(&c.TakeoverAfter, "takeover.after", c.TakeoverAfter, "silence of the leading instance after which a standby takes over")
 }
 
@@ -123,8 +125,8 @@ func (c *Config) Validate() error {
 		return errors.New("kafka.message-bytes-max must be between 10 kB and 100 MiB")
 	case c.Wait <= 0 || c.Tick <= 0:
 		return errors.New("batch.wait and batch.tick must be longer than nothing")
-	case c.OrderWait < 0:
-		return errors.New("kafka.order.wait must not be negative")
+	case c.OrderWait < 0 || c.Grace < 0:
+		return errors.New("kafka.order.wait and timers.grace must not be negative")
 	case c.TakeoverAfter < time.Second:
 		return errors.New("takeover.after must be at least 1s")
 	case c.Partitions < 1 || c.Replication < 1:

@@ -261,7 +261,9 @@ func (g *Gatherer) Next(ctx context.Context, b *schemas.Batch) error {
 		}
 		g.ticked = true
 		g.stamp(b)
-		b.Advance = g.opt.AdvanceTo
+		if b.Fixed {
+			b.Advance = g.opt.AdvanceTo
+		}
 		return nil
 	}
 	if g.opt.Now().Sub(g.checked) >= g.cfg.RecheckTopics {
@@ -280,7 +282,8 @@ func (g *Gatherer) Next(ctx context.Context, b *schemas.Batch) error {
 	return nil
 }
 
-// stamp reads the clock. It never goes back, whatever the machine's clock does.
+// stamp reads the clock. It never goes back, whatever the machine's clock does. Time passes by it only where everything that was
+// produced so far is in this batch or in an earlier one: else events that happened before would come to find that their time is over.
 func (g *Gatherer) stamp(b *schemas.Batch) {
 	g.now = max(g.now, schemas.TimeOf(g.opt.Now()))
 	b.Now = g.now
@@ -289,6 +292,10 @@ func (g *Gatherer) stamp(b *schemas.Batch) {
 		if !g.opt.Strict {
 			b.Latest = b.Now
 		}
+		return
+	}
+	if !slices.ContainsFunc(g.parts, func(p *part) bool { return p.waiting() || !p.exhausted() }) {
+		b.Advance = b.Now - schemas.Span(g.cfg.Grace)
 	}
 }
 

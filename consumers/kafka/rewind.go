@@ -34,6 +34,31 @@ func Since(ctx context.Context, cfg Config, topic string, at time.Time, position
 	return ranges, nil
 }
 
+// Starts gives where every partition of the feeds' topics begins, as ranges' From.
+func Starts(ctx context.Context, cfg Config, feeds []schemas.Feed) ([]schemas.Range, error) {
+	client, err := cfg.reader(func(error) {})
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	var topics []string
+	for _, f := range feeds {
+		topics = append(topics, cfg.Topic(f))
+	}
+	starts, err := kadm.NewClient(client).ListStartOffsets(ctx, topics...)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list start offsets: %w", err)
+	}
+	var ranges []schemas.Range
+	for _, o := range starts.Offsets().Sorted() {
+		ranges = append(ranges, schemas.Range{Topic: o.Topic, Partition: o.Partition, From: o.At})
+	}
+	return ranges, nil
+}
+
 // nextRewind cuts a batch's share off the ranges that are to be read once more.
 func (g *Gatherer) nextRewind() []schemas.Range {
 	share := max(1, int64(g.cfg.RecordsMax/len(g.opt.Rewind)))

@@ -48,6 +48,7 @@ type Point struct {
 	Positions    []schemas.Range `json:"positions"`         // From is 0, To the next offset to read
 	Journal      int64           `json:"journal,omitempty"` // where in the journal the batch's intent is; 0 where that is not known
 	Ordinal      uint64          `json:"ordinal"`           // of the checkpoint
+	Rebuild      uint64          `json:"rebuild,omitempty"` // first batch of a rebuild that is under way; 0 for none
 }
 
 // Store is the embedded store of one pipeline.
@@ -195,7 +196,8 @@ type Checkpoint struct {
 // Collect asks every keeper for what changed and gives a checkpoint that stands for a batch and the positions behind it.
 func (s *Store) Collect(keepers []schemas.Keeper, number uint64, positions []schemas.Range) (*Checkpoint, error) {
 	c := &Checkpoint{store: s, batch: s.db.NewBatch()}
-	c.point = Point{Format: Format, PipelineID: s.cfg.PipelineID, Installation: s.Point().Installation, Batch: number, Positions: positions}
+	point := s.Point()
+	c.point = Point{Format: Format, PipelineID: s.cfg.PipelineID, Installation: point.Installation, Rebuild: point.Rebuild, Batch: number, Positions: positions}
 	for _, k := range keepers {
 		if err := k.Save(&writer{batch: c.batch, prefix: stagePrefix(k)}); err != nil {
 			return nil, errors.Join(fmt.Errorf("save state of %s: %w", k.Name(), err), c.batch.Close())
@@ -206,6 +208,14 @@ func (s *Store) Collect(keepers []schemas.Keeper, number uint64, positions []sch
 
 // Batch is the batch that the checkpoint stands for.
 func (c *Checkpoint) Batch() uint64 { return c.point.Batch }
+
+// Begin sets where the state stands without changing any of it: before a rebuild, and after it.
+func (s *Store) Begin(p Point) error {
+	c := &Checkpoint{store: s, batch: s.db.NewBatch(), point: p}
+	c.point.Format, c.point.PipelineID = Format, s.cfg.PipelineID
+	_, err := c.Commit(false)
+	return err
+}
 
 // Bytes is the size of the checkpoint.
 func (c *Checkpoint) Bytes() int { return c.batch.Len() }

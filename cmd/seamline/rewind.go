@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seamline/seamline/schemas"
+	"github.com/seamline/seamline/sinks/clickhouse"
+)
+
+// rewind says what is to be read once more.
+type rewind struct {
+	topic string
+	at    time.Time
+}
+
+// acceptedTables is what rewound asks the tables.
+type acceptedTables interface {
+	Accepted(ctx context.Context, ranges []schemas.Range, before uint64, f func(topic string, partition int32, offset int64, element int)) error
+	AcceptedIDs(ctx context.Context, events []*schemas.Event, before uint64, f func(source, id string)) error
+}
+
+var _ acceptedTables = (*clickhouse.Sink)(nil)
+
+// rewound takes what was processed before out of a batch of records that are read once more. It is the one stage that asks the tables,
+// and only then: no state remembers events for as long as a topic keeps records. It looks only at rows of earlier batches, so that a
+// replay decides the same.
+type rewound struct{ tables acceptedTables }
+
+// Name is the stage's stable name.
+func (*rewound) Name() string { return "rewind" }
+
+// position names one element of one record.
+type position struct {
+	topic     string
+	partition int32
+	offset    int64
+	element   int
+}
+
+// Apply drops events and rejects of which there are rows.
+func (s *rewound) Apply(b *schemas.Batch) error {
+	if !b.Rewind {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), rewoundWaitMax)
+	defer cancel()
+	known := map[position]bool{}
+	err := s.tables.Accepted(ctx, b.Ranges, b.Number, func(topic string, partition int32, offset int64, element int) {
+		known[position{topic, partition, offset, element}] = true
+	})
+	if err != nil {
+		return fmt.Errorf("look for what was processed before: %w", err)
+	}
+	at := func(r *schemas.Record, element int) position {
+		return position{r.Topic, r.Partition, r.Offset, element}
+	}
+	rejects := b.Rejects[:0]
+	for _, r := range b.Rejects {
+		if !known[at(r.Record, r.Element)] {
+			rejects = append(rejects, r)
+		}
+	}
+	b.Rejects = rejects
+	kept := b.Events[:0]
+	for _, e := range b.Events {
+		if !known[at(e.Record, e.Element)] {
+			kept = append(kept, e)
+		}
+	}
+	// A copy of an event may have come with another record, longer ago than the window of dedup.
+	ids := map[string]bool{}
+	if err := s.tables.AcceptedIDs(ctx, kept, b.Number, func(source, id string) { ids[source+"\x00"+id] = true }); err != nil {
+		return fmt.Errorf("look for what was processed before: %w", err)
+	}
+	b.Events = kept[:0]
+	for _, e := range kept {
+		if !ids[strings.Join([]string{e.Source, e.ID}, "\x00")] {
+			b.Events = append(b.Events, e)
+		}
+	}
+	return nil
+}
+
+// rewoundWaitMax bounds the questions of one batch.
+const rewoundWaitMax = 5 * time.Minute
