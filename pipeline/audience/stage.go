@@ -4,16 +4,17 @@
 package audience
 
 import (
+	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
-	"errors"
 	"flag"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/vm"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -36,12 +37,6 @@ func (c *Config) Validate() error {
 	return err
 }
 
-// member is a profile in an audience.
-type member struct {
-	audience uint32
-	profile  uint32
-}
-
 // audience is the ledger of one rule. Audiences that are no longer defined have no rule.
 type audience struct {
 	name     string
@@ -49,12 +44,15 @@ type audience struct {
 	hash     [32]byte // of the condition that the members were found by
 	sequence uint64
 	size     int
+	changed  bool // since the last Save
+	inside   bool // the profile that is evaluated is a member, and since when
+	since    schemas.Time
 	entered  prometheus.Counter
 	left     prometheus.Counter
 	members  prometheus.Gauge
 }
 
-// evaluationsMax bounds how many edges of time one profile is followed over in one batch.
+// evaluationsMax bounds how many edges of time one profile is followed over in one moment; a timer brings it back for the rest.
 const evaluationsMax = 1000
 
 // Stage is the audience stage.
@@ -62,20 +60,19 @@ type Stage struct {
 	rules     []Rule
 	audiences []audience // index is stable
 	byName    map[string]uint32
-	active    []uint32                // audiences with a rule, in the order of the rules
-	since     map[member]schemas.Time // who is in what
+	active    []uint32 // audiences with a rule, in the order of the rules
+	members   members
 	eval      *evaluator
 	machine   vm.VM
-	changed   bool // rules differ from those that the loaded members were found by
-	unsaved   map[member]struct{}
-	dirty     map[uint32]struct{} // audiences whose ledger changed
+	changed   bool     // rules differ from those that the loaded members were found by
+	unsaved   []member // changed since the last Save, some of them several times
+	space     *slab.Space
 	metrics   *metrics
 }
 
-// New makes a stage without members.
-func New(rules []Rule, reg prometheus.Registerer) *Stage {
-	s := &Stage{rules: rules, byName: map[string]uint32{}, since: map[member]schemas.Time{}, eval: newEvaluator(),
-		unsaved: map[member]struct{}{}, dirty: map[uint32]struct{}{}, metrics: newMetrics(reg)}
+// New makes a stage without members, whose memory is in the space; a nil space is anonymous memory.
+func New(rules []Rule, space *slab.Space, reg prometheus.Registerer) *Stage {
+	s := &Stage{rules: rules, byName: map[string]uint32{}, members: newMembers(space), eval: newEvaluator(), space: space, metrics: newMetrics(reg)}
 	return s.define()
 }
 
@@ -90,8 +87,7 @@ func (s *Stage) define() *Stage {
 		a := s.audience(r.Name)
 		s.audiences[a].rule = r
 		if hash := sha256.Sum256([]byte(r.When)); s.audiences[a].hash != hash {
-			s.audiences[a].hash, s.changed = hash, true
-			s.dirty[a] = struct{}{}
+			s.audiences[a].hash, s.audiences[a].changed, s.changed = hash, true, true
 		}
 		s.active = append(s.active, a)
 	}
@@ -113,31 +109,74 @@ func (s *Stage) audience(name string) uint32 {
 // looked at again.
 func (s *Stage) Changed() bool { return s.changed }
 
-// Apply evaluates the rules over every profile of the batch and fills Memberships, Changes and Timers.
-func (s *Stage) Apply(b *schemas.Batch) error {
-	for i := range b.Profiles {
-		p := &b.Profiles[i]
-		if p.Merged {
-			s.leaveAll(b, p, "the profile was merged into another")
-			continue
-		}
-		if err := s.follow(b, p, b.Touched[i].Due); err != nil {
-			return err
-		}
-	}
-	for _, a := range s.audiences {
-		a.members.Set(float64(a.size))
+// membersPerEvent is for how many new memberships by event room is reserved.
+const membersPerEvent = 4
+
+// Begin makes sure that there is room for the batch's members.
+func (s *Stage) Begin(b *schemas.Batch) error {
+	if err := s.space.Reserve(int64(len(b.Events)) * (profileBytes + membersPerEvent*nodeBytes)); err != nil {
+		return fmt.Errorf("members of %d events: %w", len(b.Events), err)
 	}
 	return nil
 }
 
+// Step evaluates the rules over every profile of the moment. It fills the batch's Memberships and Changes, and the moment's Timers.
+func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
+	for i := range m.Profiles {
+		p := &m.Profiles[i]
+		s.enter(p.Index)
+		if p.Merged {
+			s.eval.now = min(p.LastSeen, m.Clock)
+			s.leave(b, p, "the profile was merged into another", func(*audience) bool { return true })
+			continue
+		}
+		if err := s.follow(b, m, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Apply closes the batch. Of several rows of one audience and profile the last is kept; rows stand in the order of audience and profile.
+func (s *Stage) Apply(b *schemas.Batch) error {
+	slices.SortStableFunc(b.Memberships, compareMemberships)
+	kept := b.Memberships[:0]
+	for i := range b.Memberships {
+		if i+1 == len(b.Memberships) || compareMemberships(b.Memberships[i], b.Memberships[i+1]) != 0 {
+			kept = append(kept, b.Memberships[i])
+		}
+	}
+	b.Memberships = kept
+	for i := range s.audiences {
+		s.audiences[i].members.Set(float64(s.audiences[i].size))
+	}
+	return nil
+}
+
+func compareMemberships(a, b schemas.Membership) int {
+	if c := strings.Compare(a.Audience, b.Audience); c != 0 {
+		return c
+	}
+	return bytes.Compare(a.ProfileID[:], b.ProfileID[:])
+}
+
+// enter notes of every audience whether a profile is a member.
+func (s *Stage) enter(profile uint32) {
+	for i := range s.audiences {
+		s.audiences[i].inside = false
+	}
+	s.members.each(profile, func(i uint32, since schemas.Time) {
+		s.audiences[i].inside, s.audiences[i].since = true, since
+	})
+}
+
 // follow evaluates a profile at the time of its last event, or of the timer that fell due, and from there from edge to edge up to
-// the batch's clock. So every entry and exit stands in the ledger with its own time, however late or in how large a batch the
-// events came.
-func (s *Stage) follow(b *schemas.Batch, p *schemas.Profile, due schemas.Time) error {
+// the moment's clock. So every entry and exit stands in the ledger with its own time, however late the events came.
+func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int) error {
+	p := &m.Profiles[i]
 	s.eval.look(p)
-	at, reason := min(p.LastSeen, b.Clock), "its events"
-	if due != 0 {
+	at, reason := min(p.LastSeen, m.Clock), "its events"
+	if due := m.Touched[i].Due; due != 0 {
 		at, reason = due, "time passed"
 	}
 	for range evaluationsMax {
@@ -145,136 +184,68 @@ func (s *Stage) follow(b *schemas.Batch, p *schemas.Profile, due schemas.Time) e
 		if err := s.evaluate(b, p, reason); err != nil {
 			return err
 		}
-		if s.eval.next == 0 || s.eval.next > b.Clock {
+		if s.eval.next == 0 || s.eval.next > m.Clock {
 			break
 		}
 		at, reason = s.eval.next, "time passed"
 	}
 	if s.eval.next != 0 {
-		b.Timers = append(b.Timers, schemas.Touch{Profile: p.Index, Due: s.eval.next})
+		m.Timers = append(m.Timers, schemas.Touch{Profile: p.Index, Due: s.eval.next})
 	}
 	return nil
 }
 
 // evaluate runs every rule over the profile that the evaluator looks at.
 func (s *Stage) evaluate(b *schemas.Batch, p *schemas.Profile, reason string) error {
-	for _, a := range s.active {
-		out, err := s.machine.Run(s.audiences[a].rule.program, &s.eval.env)
+	for _, i := range s.active {
+		a := &s.audiences[i]
+		out, err := s.machine.Run(a.rule.program, &s.eval.env)
 		if err != nil {
-			return fmt.Errorf("audience %s: %w", s.audiences[a].name, err)
+			return fmt.Errorf("audience %s: %w", a.name, err)
 		}
-		_, in := s.since[member{a, p.Index}]
-		if belongs := out.(bool); belongs != in {
-			s.change(b, a, p, belongs, reason)
+		if belongs := out.(bool); belongs != a.inside {
+			s.change(b, i, p, reason)
 		}
 	}
-	if !s.changed {
-		return nil
-	}
-	for a := range s.audiences {
-		if _, in := s.since[member{uint32(a), p.Index}]; in && s.audiences[a].rule == nil {
-			s.change(b, uint32(a), p, false, "the audience was removed")
-		}
+	if len(s.active) < len(s.audiences) {
+		s.leave(b, p, "the audience was removed", func(a *audience) bool { return a.rule == nil })
 	}
 	return nil
 }
 
-// change writes an entry or an exit into the ledger.
-func (s *Stage) change(b *schemas.Batch, i uint32, p *schemas.Profile, enter bool, reason string) {
-	a, m, at := &s.audiences[i], member{i, p.Index}, s.eval.now
+// leave takes the profile out of every audience that which names.
+func (s *Stage) leave(b *schemas.Batch, p *schemas.Profile, reason string, which func(a *audience) bool) {
+	for i := range s.audiences {
+		if a := &s.audiences[i]; a.inside && which(a) {
+			s.change(b, uint32(i), p, reason)
+		}
+	}
+}
+
+// change writes an entry or an exit into the ledger. Nobody leaves earlier than he came, although the event that makes him leave may have
+// happened earlier than the one that made him come.
+func (s *Stage) change(b *schemas.Batch, i uint32, p *schemas.Profile, reason string) {
+	a, at := &s.audiences[i], s.eval.now
+	enter := !a.inside
+	a.inside = enter
 	a.sequence++
-	s.dirty[i] = struct{}{}
-	s.unsaved[m] = struct{}{}
+	a.changed = true
+	s.unsaved = append(s.unsaved, member{i, p.Index})
 	row := schemas.Membership{Audience: a.name, ProfileID: p.ID, Member: enter, Since: at, Reason: reason}
 	if enter {
-		s.since[m] = at
+		a.since = at
+		s.members.add(p.Index, i, at)
 		a.size++
 		a.entered.Inc()
 	} else {
-		row.Since, row.Until = s.since[m], at
-		delete(s.since, m)
+		at = max(at, a.since)
+		row.Since, row.Until = a.since, at
+		s.members.remove(p.Index, i)
 		a.size--
 		a.left.Inc()
 	}
 	b.Memberships = append(b.Memberships, row)
 	b.Changes = append(b.Changes, schemas.AudienceChange{Audience: a.name, Sequence: a.sequence, ProfileID: p.ID, Enter: enter, Time: at, Reason: reason})
-}
-
-// leaveAll takes a merged profile out of every audience, as of the merge.
-func (s *Stage) leaveAll(b *schemas.Batch, p *schemas.Profile, reason string) {
-	s.eval.now = p.LastSeen
-	for a := range s.audiences {
-		if _, in := s.since[member{uint32(a), p.Index}]; in {
-			s.change(b, uint32(a), p, false, reason)
-		}
-	}
-}
-
-// Kinds of stored entry, the first byte of each key.
-const (
-	keyAudience = 'a'
-	keyMember   = 'b'
-)
-
-var errEntry = errors.New("an entry of the audience state has the wrong size")
-
-// Save writes what changed since the last Save.
-func (s *Stage) Save(w schemas.StateWriter) error {
-	for i := range s.dirty {
-		a := &s.audiences[i]
-		v := append(binary.BigEndian.AppendUint64(nil, a.sequence), a.hash[:]...)
-		if err := w.Put(binary.BigEndian.AppendUint32([]byte{keyAudience}, i), append(v, a.name...)); err != nil {
-			return err
-		}
-	}
-	for m := range s.unsaved {
-		key := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32([]byte{keyMember}, m.audience), m.profile)
-		since, in := s.since[m]
-		var err error
-		if in {
-			err = w.Put(key, binary.BigEndian.AppendUint64(nil, uint64(since)))
-		} else {
-			err = w.Delete(key)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	clear(s.dirty)
-	clear(s.unsaved)
-	return nil
-}
-
-// Load reads ledgers and members, and then lays the rules over them.
-func (s *Stage) Load(r schemas.StateReader) error {
-	s.audiences, s.changed = nil, false
-	clear(s.byName)
-	clear(s.dirty)
-	err := r.Each(func(key, v []byte) error {
-		switch {
-		case key[0] == keyAudience && len(key) == 5 && len(v) > 40:
-			i := s.audience(string(v[40:]))
-			if i != binary.BigEndian.Uint32(key[1:]) {
-				return errEntry
-			}
-			s.audiences[i].sequence, s.audiences[i].hash = binary.BigEndian.Uint64(v), [32]byte(v[8:40])
-		case key[0] == keyMember && len(key) == 9 && len(v) == 8:
-			m := member{binary.BigEndian.Uint32(key[1:]), binary.BigEndian.Uint32(key[5:])}
-			if int(m.audience) >= len(s.audiences) {
-				return errEntry
-			}
-			s.since[m] = schemas.Time(binary.BigEndian.Uint64(v))
-			s.audiences[m.audience].size++
-		default:
-			return errEntry
-		}
-		return nil
-	})
-	had := len(s.audiences) > 0
-	s.define()
-	removed := slices.ContainsFunc(s.audiences, func(a audience) bool { return a.rule == nil && a.size > 0 })
-	s.changed = had && (s.changed || removed)
-	return err
 }
 
 type metrics struct {

@@ -1,14 +1,13 @@
 package audience
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/seamline/seamline/pipeline/state"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -34,8 +33,9 @@ func apply(t *testing.T, s *Stage, clock, due schemas.Time, p schemas.Profile) (
 	if p.LastSeen == 0 {
 		p.LastSeen = clock
 	}
-	b := &schemas.Batch{Clock: clock, Touched: []schemas.Touch{{Profile: 1, Due: due}}, Profiles: []schemas.Profile{p}}
-	if err := s.Apply(b); err != nil {
+	b := &schemas.Batch{}
+	m := &schemas.Moment{Clock: clock, Touched: []schemas.Touch{{Profile: 1, Due: due}}, Profiles: []schemas.Profile{p}}
+	if err := errors.Join(s.Begin(b), s.Step(b, m), s.Apply(b)); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range b.Changes {
@@ -50,8 +50,8 @@ func apply(t *testing.T, s *Stage, clock, due schemas.Time, p schemas.Profile) (
 			t.Errorf("membership %+v: until and member disagree", m)
 		}
 	}
-	if len(b.Timers) > 0 {
-		timer = b.Timers[0].Due
+	if len(m.Timers) > 0 {
+		timer = m.Timers[0].Due
 	}
 	return changes, timer
 }
@@ -64,9 +64,9 @@ func TestShippedAudiences(t *testing.T) {
 	}
 	f := func(name string, clock schemas.Time, want bool, p schemas.Profile) {
 		t.Helper()
-		s := New(list, prometheus.NewRegistry())
+		s := New(list, nil, prometheus.NewRegistry())
 		apply(t, s, clock, 0, p)
-		if _, got := s.since[member{s.byName[name], 1}]; got != want {
+		if _, got := s.members.get(1, s.byName[name]); got != want {
 			t.Errorf("%s: got %v, want %v for %+v", name, got, want, p)
 		}
 	}
@@ -83,7 +83,7 @@ func TestShippedAudiences(t *testing.T) {
 
 func TestTimeAloneEntersAndEnds(t *testing.T) {
 	t.Parallel()
-	s := New(rules(t, `cart_quantity > 0 and idle(cart_updated, "1h") and within(cart_updated, "3d")`), prometheus.NewRegistry())
+	s := New(rules(t, `cart_quantity > 0 and idle(cart_updated, "1h") and within(cart_updated, "3d")`), nil, prometheus.NewRegistry())
 	p := schemas.Profile{CartQuantity: schemas.DecimalOne, CartUpdated: day0}
 	changes, timer := apply(t, s, day0, 0, p)
 	if changes != nil || timer != day0+schemas.Hour {
@@ -98,7 +98,7 @@ func TestTimeAloneEntersAndEnds(t *testing.T) {
 		t.Fatalf("after three days: %v, timer %s", changes, timer)
 	}
 	// A long pause passes both edges at once, and both stand in the ledger with their own times.
-	again := New(s.rules, prometheus.NewRegistry())
+	again := New(s.rules, nil, prometheus.NewRegistry())
 	_, timer = apply(t, again, day0, 0, p)
 	if changes, _ = apply(t, again, day0+9*schemas.Day, timer, p); fmt.Sprint(changes) != "[a0 enter 1 #1 a0 exit 72 #2]" {
 		t.Fatalf("after a pause: %v", changes)
@@ -107,7 +107,7 @@ func TestTimeAloneEntersAndEnds(t *testing.T) {
 
 func TestMergedProfileLeaves(t *testing.T) {
 	t.Parallel()
-	s := New(rules(t, "orders > 0", "sessions > 5"), prometheus.NewRegistry())
+	s := New(rules(t, "orders > 0", "sessions > 5"), nil, prometheus.NewRegistry())
 	apply(t, s, day0, 0, schemas.Profile{Orders: 1})
 	if changes, _ := apply(t, s, day0+schemas.Hour, 0, schemas.Profile{Merged: true}); fmt.Sprint(changes) != "[a0 exit 1 #2]" {
 		t.Errorf("got %v", changes)
@@ -116,24 +116,16 @@ func TestMergedProfileLeaves(t *testing.T) {
 
 func TestRestartAndChangedRules(t *testing.T) {
 	t.Parallel()
-	s := New(rules(t, "orders > 0", "sessions > 0"), prometheus.NewRegistry())
+	s := New(rules(t, "orders > 0", "sessions > 0"), nil, prometheus.NewRegistry())
 	p := schemas.Profile{Orders: 1, Sessions: 1}
 	apply(t, s, day0, 0, p)
-	store, err := state.Open(state.Config{Dir: "state", PipelineID: "test", FS: vfs.NewMem()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	c, err := store.Collect([]schemas.Keeper{s}, 1, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Commit(); err != nil {
+	kept := shelf{}
+	if err := s.Save(kept); err != nil {
 		t.Fatal(err)
 	}
 	load := func(list []Rule) *Stage {
-		again := New(list, prometheus.NewRegistry())
-		if err := store.Load([]schemas.Keeper{again}); err != nil {
+		again := New(list, nil, prometheus.NewRegistry())
+		if err := again.Load(kept); err != nil {
 			t.Fatal(err)
 		}
 		return again
@@ -173,23 +165,33 @@ func TestRuleErrors(t *testing.T) {
 	f("audience: []", "audience")
 }
 
-func BenchmarkApply(b *testing.B) {
+func BenchmarkStep(b *testing.B) {
 	list, err := ReadRules("")
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := New(list, prometheus.NewRegistry())
+	s := New(list, nil, prometheus.NewRegistry())
 	const profiles = 10_000
-	batch := &schemas.Batch{Clock: day0}
-	for i := range profiles {
-		batch.Touched = append(batch.Touched, schemas.Touch{Profile: uint32(i + 1)})
-		batch.Profiles = append(batch.Profiles, schemas.Profile{Index: uint32(i + 1), Orders: int64(i % 3), LastOrder: day0 - 400*schemas.Day})
-	}
-	b.ReportAllocs()
-	for n := 0; n < b.N; n += profiles {
-		batch.Timers, batch.Changes, batch.Memberships = batch.Timers[:0], batch.Changes[:0], batch.Memberships[:0]
-		if err := s.Apply(batch); err != nil {
+	batch := &schemas.Batch{}
+	m := &schemas.Moment{Touched: make([]schemas.Touch, 1), Profiles: make([]schemas.Profile, 1)}
+	turn := func(n int) {
+		i := uint32(n%profiles + 1)
+		m.Clock = day0 + schemas.Time(n)
+		m.Touched[0], m.Timers = schemas.Touch{Profile: i}, m.Timers[:0]
+		m.Profiles[0] = schemas.Profile{Index: i, LastSeen: m.Clock, Orders: int64(n / profiles % 3), LastOrder: day0 - 400*schemas.Day}
+		if err := s.Step(batch, m); err != nil {
 			b.Fatal(err)
 		}
+		if n%profiles == 0 {
+			batch.Changes, batch.Memberships, s.unsaved = batch.Changes[:0], batch.Memberships[:0], s.unsaved[:0]
+		}
+	}
+	for n := range 2 * profiles {
+		turn(n)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := range b.N {
+		turn(n)
 	}
 }

@@ -1,0 +1,95 @@
+package audience
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// Kinds of stored entry, the first byte of each key.
+const (
+	keyAudience = 'a'
+	keyMember   = 'b'
+)
+
+var errEntry = errors.New("an entry of the audience state has the wrong size")
+
+// member is a profile in an audience.
+type member struct {
+	audience uint32
+	profile  uint32
+}
+
+func compareMembers(a, b member) int {
+	if a.audience != b.audience {
+		return cmp.Compare(a.audience, b.audience)
+	}
+	return cmp.Compare(a.profile, b.profile)
+}
+
+// Save writes what changed since the last Save.
+func (s *Stage) Save(w schemas.StateWriter) error {
+	var key, value []byte
+	for i := range s.audiences {
+		a := &s.audiences[i]
+		if !a.changed {
+			continue
+		}
+		key = binary.BigEndian.AppendUint32(append(key[:0], keyAudience), uint32(i))
+		value = append(append(binary.BigEndian.AppendUint64(value[:0], a.sequence), a.hash[:]...), a.name...)
+		if err := w.Put(key, value); err != nil {
+			return err
+		}
+		a.changed = false
+	}
+	slices.SortFunc(s.unsaved, compareMembers)
+	for _, m := range slices.Compact(s.unsaved) {
+		key = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(append(key[:0], keyMember), m.audience), m.profile)
+		since, in := s.members.get(m.profile, m.audience)
+		var err error
+		if in {
+			err = w.Put(key, binary.BigEndian.AppendUint64(value[:0], uint64(since)))
+		} else {
+			err = w.Delete(key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	s.unsaved = s.unsaved[:0]
+	return nil
+}
+
+// Load reads ledgers and members, and then lays the rules over them.
+func (s *Stage) Load(r schemas.StateReader) error {
+	s.audiences, s.changed = nil, false
+	clear(s.byName)
+	err := r.Each(func(key, v []byte) error {
+		switch {
+		case len(key) == 5 && key[0] == keyAudience && len(v) > 40:
+			i := s.audience(string(v[40:]))
+			if i != binary.BigEndian.Uint32(key[1:]) {
+				return errEntry
+			}
+			s.audiences[i].sequence, s.audiences[i].hash = binary.BigEndian.Uint64(v), [32]byte(v[8:40])
+		case len(key) == 9 && key[0] == keyMember && len(v) == 8:
+			m := member{binary.BigEndian.Uint32(key[1:]), binary.BigEndian.Uint32(key[5:])}
+			if int(m.audience) >= len(s.audiences) {
+				return errEntry
+			}
+			s.members.add(m.profile, m.audience, schemas.Time(binary.BigEndian.Uint64(v)))
+			s.audiences[m.audience].size++
+		default:
+			return errEntry
+		}
+		return nil
+	})
+	had := len(s.audiences) > 0
+	s.define()
+	removed := slices.ContainsFunc(s.audiences, func(a audience) bool { return a.rule == nil && a.size > 0 })
+	s.changed = had && (s.changed || removed)
+	return err
+}
