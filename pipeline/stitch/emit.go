@@ -8,81 +8,91 @@ import (
 	"github.com/seamline/seamline/schemas"
 )
 
-// set holds indexes, each once, and is emptied without touching its memory.
-type set struct {
-	list  []uint32
-	marks []uint32 // generation in which an index was added
-	now   uint32
+// forget empties the lists of what the batch changed.
+func (s *Stage) forget() {
+	for _, id := range s.identifiers {
+		s.g.identifiers.At(id).inBatch = false
+	}
+	for _, p := range s.profiles {
+		s.g.profiles.At(p).inBatch = false
+	}
+	for _, p := range s.aliases {
+		s.g.profiles.At(p).inAliases = false
+	}
+	s.identifiers, s.profiles, s.aliases = s.identifiers[:0], s.profiles[:0], s.aliases[:0]
 }
 
-func (s *set) reset() {
-	s.list = s.list[:0]
-	if s.now++; s.now == 0 {
-		clear(s.marks)
-		s.now = 1
+// touchIdentifier remembers that the batch changed an identifier's row.
+func (s *Stage) touchIdentifier(id uint32) {
+	if i := s.g.identifiers.At(id); !i.inBatch {
+		i.inBatch = true
+		s.identifiers = append(s.identifiers, id)
+	}
+	s.changeIdentifier(id)
+}
+
+// touchProfile remembers that the batch touched a profile.
+func (s *Stage) touchProfile(p uint32) {
+	if at := s.g.profiles.At(p); !at.inBatch {
+		at.inBatch = true
+		s.profiles = append(s.profiles, p)
 	}
 }
 
-func (s *set) add(i uint32) {
-	if s.now == 0 {
-		s.now = 1
-	}
-	if int(i) >= len(s.marks) {
-		s.marks = append(s.marks, make([]uint32, int(i)+1-len(s.marks)+len(s.marks)/2)...)
-	}
-	if s.marks[i] != s.now {
-		s.marks[i] = s.now
-		s.list = append(s.list, i)
+// touchAlias remembers that the batch changed what a profile was merged into.
+func (s *Stage) touchAlias(p uint32) {
+	if at := s.g.profiles.At(p); !at.inAliases {
+		at.inAliases = true
+		s.aliases = append(s.aliases, p)
 	}
 }
 
-// sorted gives the indexes in order.
-func (s *set) sorted() []uint32 {
-	slices.Sort(s.list)
-	return s.list
-}
-
-// emit fills the batch's rows with what the batch changed, as it is after the last event.
+// emit fills the batch's rows with what the batch changed, as it is after the last event, in the order of the indexes.
 func (s *Stage) emit(b *schemas.Batch) {
-	for _, id := range s.identifiers.sorted() {
+	slices.Sort(s.identifiers)
+	for _, id := range s.identifiers {
 		b.Identifiers = append(b.Identifiers, s.row(id))
 	}
-	for _, p := range s.aliases.sorted() {
-		alias := &s.g.profiles[p]
-		b.Aliases = append(b.Aliases, schemas.Alias{AliasID: alias.id, ProfileID: s.g.profiles[s.g.living(p)].id, Since: alias.merged})
+	slices.Sort(s.aliases)
+	for _, p := range s.aliases {
+		alias := s.g.profiles.At(p)
+		b.Aliases = append(b.Aliases, schemas.Alias{AliasID: alias.id, ProfileID: s.g.profiles.At(s.g.living(p)).id, Since: alias.merged})
 	}
-	for _, p := range s.profiles.sorted() {
+	slices.Sort(s.profiles)
+	for _, p := range s.profiles {
 		b.Touched = append(b.Touched, schemas.Touch{Profile: p})
 	}
-	s.metrics.identifiers.Set(float64(len(s.g.identifiers) - 1))
+	s.metrics.identifiers.Set(float64(s.g.identifiers.Len() - 1))
 	s.metrics.profiles.Set(float64(s.g.alive))
-	s.metrics.links.Set(float64(len(s.g.links)))
+	s.metrics.links.Set(float64(s.g.links.Len()))
 }
 
 func (s *Stage) row(id uint32) schemas.IdentifierRow {
-	i := &s.g.identifiers[id]
-	ns := s.rules.namespace(s.g.names[i.namespace])
-	row := schemas.IdentifierRow{ID: uint64(id), Namespace: ns.Name, ValueHash: i.hash, Display: s.g.display(i), Class: ns.Class,
+	i := s.g.identifiers.At(id)
+	ns := s.ruleOf(i.namespace)
+	s.scratch = s.g.appendDisplay(s.scratch[:0], i)
+	row := schemas.IdentifierRow{ID: uint64(id), Namespace: ns.Name, ValueHash: i.hash, Display: string(s.scratch), Class: ns.Class,
 		FirstSeen: i.first, LastSeen: i.last}
 	if i.kiosk {
 		row.Class = schemas.ClassKiosk
 	}
 	if i.leaf != 0 && ns.Class != schemas.ClassEvidence {
-		row.ProfileID = s.g.profiles[s.g.profileOf(i.leaf)].id
+		row.ProfileID = s.g.profiles.At(s.g.profileOf(i.leaf)).id
 	}
 	return row
 }
 
 // Profile tells the id of a profile, and the event time at which it was merged into another; 0 while it lives.
 func (s *Stage) Profile(p uint32) (id schemas.ProfileID, merged schemas.Time) {
-	return s.g.profiles[p].id, s.g.profiles[p].merged
+	at := s.g.profiles.At(p)
+	return at.id, at.merged
 }
 
 // Profiles calls f for every living profile.
 func (s *Stage) Profiles(f func(profile uint32)) {
-	for p := 1; p < len(s.g.profiles); p++ {
-		if s.g.profiles[p].into == 0 {
-			f(uint32(p))
+	for p := uint32(1); int(p) < s.g.profiles.Len(); p++ {
+		if s.g.profiles.At(p).into == 0 {
+			f(p)
 		}
 	}
 }
@@ -101,7 +111,7 @@ func (s *Stage) Leaves(p uint32, f func(leaf uint32)) {
 // Count counts a profile's identifiers, by namespace where there is a column for it.
 func (s *Stage) Count(p *schemas.Profile) {
 	s.g.eachLeaf(p.Index, func(l uint32) {
-		i := &s.g.identifiers[s.g.leaves[l].identifier]
+		i := s.g.identifiers.At(s.g.leaves.At(l).identifier)
 		if i.leaf != l {
 			return // it has changed hands: only its history is here
 		}

@@ -4,15 +4,60 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/seamline/seamline/schemas"
 )
 
-// unsaved names what changed since the last Save.
+// unsaved names what changed since the last Save. The records say whether they stand in a list.
 type unsaved struct {
-	identifiers, leaves, profiles, moves set
-	links                                []uint64
-	names                                int // namespaces already saved
+	identifiers, profiles, moves []uint32
+	links                        []uint64
+	names                        int    // namespaces already saved
+	leaves                       uint32 // the first leaf that was not saved yet: a leaf's entry never changes
+}
+
+// changeIdentifier remembers that an identifier must be saved.
+func (s *Stage) changeIdentifier(id uint32) {
+	if i := s.g.identifiers.At(id); !i.inUnsaved {
+		i.inUnsaved = true
+		s.unsaved.identifiers = append(s.unsaved.identifiers, id)
+	}
+}
+
+// changeMoves remembers that an identifier's changes of hands must be saved.
+func (s *Stage) changeMoves(id uint32) {
+	if i := s.g.identifiers.At(id); !i.inUnsavedMoves {
+		i.inUnsavedMoves = true
+		s.unsaved.moves = append(s.unsaved.moves, id)
+	}
+}
+
+// changeProfile remembers that a profile must be saved.
+func (s *Stage) changeProfile(p uint32) {
+	if at := s.g.profiles.At(p); !at.inUnsaved {
+		at.inUnsaved = true
+		s.unsaved.profiles = append(s.unsaved.profiles, p)
+	}
+}
+
+// saved empties the lists of what must be saved.
+func (s *Stage) saved() {
+	g, u := s.g, &s.unsaved
+	for _, id := range u.identifiers {
+		g.identifiers.At(id).inUnsaved = false
+	}
+	for _, id := range u.moves {
+		g.identifiers.At(id).inUnsavedMoves = false
+	}
+	for _, p := range u.profiles {
+		g.profiles.At(p).inUnsaved = false
+	}
+	for _, key := range u.links {
+		g.links.Ref(key).inUnsaved = false
+	}
+	*u = unsaved{identifiers: u.identifiers[:0], moves: u.moves[:0], profiles: u.profiles[:0], links: u.links[:0],
+		names: len(g.names), leaves: uint32(g.leaves.Len())}
 }
 
 // Kinds of stored entry, the first byte of each key.
@@ -26,55 +71,70 @@ const (
 	keyPosition   = 'g'
 )
 
-var errEntry = errors.New("an entry of the stitch state has the wrong size")
-
-func key32(kind byte, i uint32) []byte { return binary.BigEndian.AppendUint32([]byte{kind}, i) }
-
-// Save writes what changed since the last Save.
-func (s *Stage) Save(w schemas.StateWriter) error {
-	g, u := s.g, &s.unsaved
-	put := func(key, value []byte, err error) error {
-		if err != nil {
-			return err
-		}
-		return w.Put(key, value)
-	}
-	var err error
-	for ; u.names < len(g.names); u.names++ {
-		err = put(key32(keyName, uint32(u.names)), []byte(g.names[u.names]), err)
-	}
-	for _, id := range u.identifiers.sorted() {
-		err = put(key32(keyIdentifier, id), g.encodeIdentifier(&g.identifiers[id]), err)
-	}
-	for _, l := range u.leaves.sorted() {
-		v := binary.LittleEndian.AppendUint32(nil, g.leaves[l].identifier)
-		err = put(key32(keyLeaf, l), binary.LittleEndian.AppendUint32(v, g.profileOf(l)), err)
-	}
-	for _, p := range u.profiles.sorted() {
-		err = put(key32(keyProfile, p), encodeProfile(&g.profiles[p]), err)
-	}
-	for _, id := range u.moves.sorted() {
-		var v []byte
-		for _, m := range g.moves[id] {
-			v = binary.LittleEndian.AppendUint64(v, uint64(m.since))
-			v = binary.LittleEndian.AppendUint32(v, m.leaf)
-		}
-		err = put(key32(keyMoves, id), v, err)
-	}
-	for _, l := range u.links {
-		err = put(binary.BigEndian.AppendUint64([]byte{keyLink}, l), []byte{byte(g.links[l])}, err)
-	}
-	err = put([]byte{keyPosition}, binary.LittleEndian.AppendUint64(nil, g.position), err)
-	u.identifiers.reset()
-	u.leaves.reset()
-	u.profiles.reset()
-	u.moves.reset()
-	u.links = u.links[:0]
-	return err
+// entryWriter puts entries until one fails. Its memory serves for all of them.
+type entryWriter struct {
+	w          schemas.StateWriter
+	key, value []byte
+	err        error
 }
 
-func (g *graph) encodeIdentifier(i *identifier) []byte {
-	v := make([]byte, 0, 80)
+// put stores what is in value under the kind and a 32-bit number.
+func (e *entryWriter) put(kind byte, i uint32) {
+	e.key = binary.BigEndian.AppendUint32(append(e.key[:0], kind), i)
+	e.putKey()
+}
+
+func (e *entryWriter) putKey() {
+	if e.err == nil {
+		e.err = e.w.Put(e.key, e.value)
+	}
+}
+
+// Save writes what changed since the last Save, kind by kind in the order of the indexes. Where it fails, the next Save writes all of
+// it again.
+func (s *Stage) Save(w schemas.StateWriter) error {
+	g, u := s.g, &s.unsaved
+	e := &entryWriter{w: w}
+	for i := u.names; i < len(g.names); i++ {
+		e.value = append(e.value[:0], g.names[i]...)
+		e.put(keyName, uint32(i))
+	}
+	slices.Sort(u.identifiers)
+	for _, id := range u.identifiers {
+		e.value = g.appendIdentifier(e.value[:0], g.identifiers.At(id))
+		e.put(keyIdentifier, id)
+	}
+	for l := u.leaves; int(l) < g.leaves.Len(); l++ {
+		e.value = binary.LittleEndian.AppendUint32(e.value[:0], g.leaves.At(l).identifier)
+		e.value = binary.LittleEndian.AppendUint32(e.value, g.profileOf(l))
+		e.put(keyLeaf, l)
+	}
+	slices.Sort(u.profiles)
+	for _, p := range u.profiles {
+		e.value = appendProfile(e.value[:0], g.profiles.At(p))
+		e.put(keyProfile, p)
+	}
+	slices.Sort(u.moves)
+	for _, id := range u.moves {
+		e.value = g.appendMoves(e.value[:0], g.identifiers.At(id))
+		e.put(keyMoves, id)
+	}
+	slices.Sort(u.links)
+	for _, pair := range u.links {
+		e.key = binary.BigEndian.AppendUint64(append(e.key[:0], keyLink), pair)
+		e.value = append(e.value[:0], byte(g.links.Ref(pair).kind))
+		e.putKey()
+	}
+	e.key, e.value = append(e.key[:0], keyPosition), binary.LittleEndian.AppendUint64(e.value[:0], g.position)
+	e.putKey()
+	if e.err != nil {
+		return fmt.Errorf("save identity graph: %w", e.err)
+	}
+	s.saved()
+	return nil
+}
+
+func (g *graph) appendIdentifier(v []byte, i *identifier) []byte {
 	v = binary.LittleEndian.AppendUint64(v, i.print[0])
 	v = binary.LittleEndian.AppendUint64(v, i.print[1])
 	v = append(v, i.hash[:]...)
@@ -84,7 +144,7 @@ func (g *graph) encodeIdentifier(i *identifier) []byte {
 	v = binary.LittleEndian.AppendUint64(v, uint64(i.first))
 	v = binary.LittleEndian.AppendUint64(v, uint64(i.last))
 	v = append(v, bit(i.blocked)|bit(i.kiosk)<<1)
-	return append(v, g.texts[i.text:i.text+uint64(i.textBytes)]...)
+	return g.appendDisplay(v, i)
 }
 
 func bit(b bool) byte {
@@ -94,103 +154,28 @@ func bit(b bool) byte {
 	return 0
 }
 
-// identifierBytes is the size of an encoded identifier without its display text.
-const identifierBytes = 16 + 16 + 2 + 4 + 4 + 8 + 8 + 1
-
-func (g *graph) decodeIdentifier(id uint32, v []byte) error {
-	if len(v) < identifierBytes || int(id) != len(g.identifiers) {
-		return errEntry
-	}
-	i := identifier{print: fingerprint{binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[8:])},
-		hash: [16]byte(v[16:32]), namespace: binary.LittleEndian.Uint16(v[32:]), leaf: binary.LittleEndian.Uint32(v[34:]),
-		leaves: binary.LittleEndian.Uint32(v[38:]),
-		first:  schemas.Time(binary.LittleEndian.Uint64(v[42:])), last: schemas.Time(binary.LittleEndian.Uint64(v[50:])),
-		blocked: v[58]&1 != 0, kiosk: v[58]&2 != 0, text: uint64(len(g.texts)), textBytes: uint16(len(v) - identifierBytes)}
-	g.texts = append(g.texts, v[identifierBytes:]...)
-	g.identifiers = append(g.identifiers, i)
-	g.index[i.print] = id
-	return nil
-}
-
-func encodeProfile(p *profile) []byte {
-	v := append(make([]byte, 0, 48), p.id[:]...)
+func appendProfile(v []byte, p *profile) []byte {
+	v = append(v, p.id[:]...)
 	v = binary.LittleEndian.AppendUint32(v, p.into)
 	v = binary.LittleEndian.AppendUint64(v, uint64(p.since))
 	return binary.LittleEndian.AppendUint64(v, uint64(p.merged))
 }
 
-// Load reads the graph. Leaves come back as flat components: every leaf directly below the first of its profile.
-func (s *Stage) Load(r schemas.StateReader) error {
-	g := s.g
-	err := r.Each(func(key, v []byte) error {
-		switch key[0] {
-		case keyName:
-			g.namespaceIndex(string(v))
-		case keyIdentifier:
-			return g.decodeIdentifier(binary.BigEndian.Uint32(key[1:]), v)
-		case keyLeaf:
-			l := binary.BigEndian.Uint32(key[1:])
-			if len(v) != 8 || int(l) != len(g.leaves) {
-				return errEntry
-			}
-			g.leaves = append(g.leaves, leaf{identifier: binary.LittleEndian.Uint32(v), parent: l, next: l, profile: binary.LittleEndian.Uint32(v[4:])})
-		case keyProfile:
-			p := binary.BigEndian.Uint32(key[1:])
-			if len(v) != 36 || int(p) != len(g.profiles) {
-				return errEntry
-			}
-			g.profiles = append(g.profiles, profile{id: schemas.ProfileID(v[:16]), into: binary.LittleEndian.Uint32(v[16:]),
-				since: schemas.Time(binary.LittleEndian.Uint64(v[20:])), merged: schemas.Time(binary.LittleEndian.Uint64(v[28:]))})
-		case keyMoves:
-			var moves []move
-			for ; len(v) >= 12; v = v[12:] {
-				moves = append(moves, move{since: schemas.Time(binary.LittleEndian.Uint64(v)), leaf: binary.LittleEndian.Uint32(v[8:])})
-			}
-			g.moves[binary.BigEndian.Uint32(key[1:])] = moves
-		case keyLink:
-			g.links[binary.BigEndian.Uint64(key[1:])] = linkKind(v[0])
-		case keyPosition:
-			g.position = binary.LittleEndian.Uint64(v)
-		default:
-			return fmt.Errorf("unknown entry %q", key[0])
-		}
-		return nil
+// appendMoves encodes an identifier's changes of hands, oldest first.
+func (g *graph) appendMoves(v []byte, i *identifier) []byte {
+	moves := make([]move, 0, movesMax)
+	g.eachMove(i, func(m *move) bool {
+		moves = append(moves, *m)
+		return true
 	})
-	if err != nil {
-		return err
+	for _, m := range slices.Backward(moves) {
+		v = binary.LittleEndian.AppendUint64(v, uint64(m.since))
+		v = binary.LittleEndian.AppendUint32(v, m.leaf)
 	}
-	s.unsaved.names = len(g.names)
-	return g.rebuild()
+	return v
 }
 
-// rebuild derives components and alias lists after loading.
-func (g *graph) rebuild() error {
-	for l := 1; l < len(g.leaves); l++ {
-		if p := g.leaves[l].profile; p == 0 || int(p) >= len(g.profiles) {
-			return errEntry
-		}
-		p := g.living(g.leaves[l].profile)
-		g.leaves[l].profile = p
-		if g.profiles[p].root == 0 {
-			g.profiles[p].root = uint32(l)
-			continue
-		}
-		g.join(uint32(l), p)
-	}
-	for p := 1; p < len(g.profiles); p++ {
-		if g.profiles[p].into == 0 {
-			g.alive++
-			continue
-		}
-		survivor := g.living(uint32(p))
-		s := &g.profiles[survivor]
-		if s.lastAlias == 0 {
-			s.aliases = uint32(p)
-		} else {
-			g.profiles[s.lastAlias].nextAlias = uint32(p)
-		}
-		s.lastAlias = uint32(p)
-		g.profiles[p].into = survivor
-	}
-	return nil
-}
+var (
+	errEntry = errors.New("an entry of the stitch state has the wrong form")
+	errUsed  = errors.New("stitch state is loaded into a stage that has state")
+)

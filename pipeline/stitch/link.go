@@ -47,7 +47,6 @@ func (s *Stage) adoptHead(head int) {
 		}
 	}
 	h.leaf = s.g.addLeaf(h.id)
-	s.unsaved.leaves.add(h.leaf)
 	if best == 0 {
 		s.foundProfile(h.leaf)
 		return
@@ -62,13 +61,12 @@ func (s *Stage) adoptHead(head int) {
 func (s *Stage) foundProfile(l uint32) {
 	p := s.g.found(l, s.event.Time)
 	s.touch(p)
-	s.unsaved.profiles.add(p)
+	s.changeProfile(p)
 }
 
 // admit gives a new identifier a leaf in the head's profile, or in one of its own where a limit forbids that.
 func (s *Stage) admit(h, c *candidate) {
 	c.leaf = s.g.addLeaf(c.id)
-	s.unsaved.leaves.add(c.leaf)
 	p := s.g.profileOf(h.leaf)
 	if rule := s.broken(p, 0, c.ns); rule != nil {
 		s.foundProfile(c.leaf)
@@ -88,14 +86,13 @@ func (s *Stage) unite(h, c *candidate) {
 		return
 	}
 	loser := max(a, b)
-	s.g.eachLeaf(loser, func(l uint32) { s.touchIdentifier(s.g.leaves[l].identifier) })
+	s.g.eachLeaf(loser, func(l uint32) { s.touchIdentifier(s.g.leaves.At(l).identifier) })
 	survivor, loser := s.g.merge(a, b)
 	s.touch(survivor)
 	s.touch(loser)
-	s.unsaved.profiles.add(survivor)
-	s.unsaved.profiles.add(loser)
-	s.g.profiles[loser].merged = s.event.Time
-	s.g.eachAlias(loser, func(p uint32) { s.aliases.add(p) })
+	s.changeProfile(loser)
+	s.g.profiles.At(loser).merged = s.event.Time
+	s.g.eachAlias(loser, s.touchAlias)
 	s.log(schemas.DecisionMerged, h, c, loser, "")
 	s.know(h, c, linkMade)
 }
@@ -112,22 +109,22 @@ func (s *Stage) refuse(h, c *candidate, rule *Namespace) {
 	}
 	// The leaf that the identifier had when it was last in these hands serves again.
 	to := uint32(0)
-	for _, m := range s.g.moves[c.id] {
+	s.g.eachMove(s.g.identifiers.At(c.id), func(m *move) bool {
 		if s.g.profileOf(m.leaf) == p {
 			to = m.leaf
 		}
-	}
+		return to == 0
+	})
 	if to == 0 {
 		if s.broken(p, 0, c.ns) != nil {
 			return
 		}
 		to = s.g.addLeaf(c.id)
-		s.g.identifiers[c.id].leaf = c.leaf // moveTo decides which leaf is the newest
+		s.g.identifiers.At(c.id).leaf = c.leaf // moveTo decides which leaf is the newest
 		s.g.join(to, p)
-		s.unsaved.leaves.add(to)
 	}
 	s.g.moveTo(c.id, to, s.event.Time)
-	s.unsaved.moves.add(c.id)
+	s.changeMoves(c.id)
 	s.touchIdentifier(c.id)
 	s.touch(other)
 	s.touch(p)
@@ -165,14 +162,13 @@ func (s *Stage) kioskLeaf(c *candidate) uint32 {
 	if c.leaf != 0 && at-c.last <= kioskGap {
 		return c.leaf
 	}
-	newest := s.g.identifiers[c.id].leaf
+	newest := s.g.identifiers.At(c.id).leaf
 	l := s.g.addLeaf(c.id)
 	s.foundProfile(l)
-	s.unsaved.leaves.add(l)
 	if newest != 0 {
-		s.g.identifiers[c.id].leaf = newest // moveTo decides which leaf is the newest
+		s.g.identifiers.At(c.id).leaf = newest // moveTo decides which leaf is the newest
 		s.g.moveTo(c.id, l, at)
-		s.unsaved.moves.add(c.id)
+		s.changeMoves(c.id)
 	}
 	return l
 }
@@ -181,7 +177,7 @@ func (s *Stage) kioskLeaf(c *candidate) uint32 {
 func (s *Stage) annotate(l uint32) {
 	for i := range s.found {
 		c := &s.found[i]
-		if id := &s.g.identifiers[c.id]; c.ns.Resolves && id.leaf == 0 {
+		if id := s.g.identifiers.At(c.id); c.ns.Resolves && id.leaf == 0 {
 			id.leaf = l
 		}
 	}
@@ -193,11 +189,11 @@ func (s *Stage) broken(p, other uint32, one *Namespace) *Namespace {
 	var counts [64]uint16 // by namespace index; namespaces beyond have no limit
 	var rules [64]*Namespace
 	count := func(l uint32) {
-		id := &s.g.identifiers[s.g.leaves[l].identifier]
+		id := s.g.identifiers.At(s.g.leaves.At(l).identifier)
 		if id.namespace >= uint16(len(counts)) || id.leaf != l {
 			return // the identifier has changed hands: only its history is here
 		}
-		ns := s.rules.namespace(s.g.names[id.namespace])
+		ns := s.ruleOf(id.namespace)
 		if ns.Within != 0 && id.last < s.event.Time-ns.Within {
 			return
 		}

@@ -1,12 +1,17 @@
 package stitch
 
-import "github.com/seamline/seamline/schemas"
+import (
+	"unsafe"
+
+	"github.com/seamline/seamline/schemas"
+)
 
 // form is an identifier of an event in the one form in which it is compared.
 type form struct {
 	print fingerprint
 	ns    *Namespace // nil where the value has the wrong form
 	value string     // normalised
+	id    uint32     // of the identifier, where it was known when the batch began
 }
 
 // prepared holds the forms of a batch's events, one event after the other.
@@ -18,8 +23,16 @@ type prepared struct {
 	one    []form
 }
 
-// prepare brings the identifiers of all events of a batch into one form.
-func (s *Stage) prepare(b *schemas.Batch) {
+// What one identifier of an event can add to the state: when it is new, and in any case. The text comes in addition.
+const (
+	newBytes   = int64(unsafe.Sizeof(identifier{}) + unsafe.Sizeof(fingerprint{}) + 8 + unsafe.Sizeof(leaf{}) + unsafe.Sizeof(profile{}))
+	knownBytes = int64(2*unsafe.Sizeof(link{})+2*8) + int64(2*unsafe.Sizeof(move{})+unsafe.Sizeof(leaf{})+unsafe.Sizeof(profile{}))
+	textBytes  = 16 // what a display text may be longer than its value, with the end of its last piece
+)
+
+// prepare brings the identifiers of all events of a batch into one form and looks them up, in passes of which each reads memory that
+// does not depend on the read before, so that the waits overlap. It gives the bytes that the batch can add to the state.
+func (s *Stage) prepare(b *schemas.Batch) (bytes int64) {
 	r := &s.ready
 	r.events, r.forms, r.starts, r.next = b.Events, r.forms[:0], r.starts[:0], 0
 	for _, e := range b.Events {
@@ -27,6 +40,32 @@ func (s *Stage) prepare(b *schemas.Batch) {
 		r.forms = s.appendForms(r.forms, e)
 	}
 	r.starts = append(r.starts, len(r.forms))
+	for i := range r.forms {
+		f := &r.forms[i]
+		if f.ns == nil {
+			continue
+		}
+		bytes += knownBytes
+		var known bool
+		if f.id, known = s.g.index.Get(f.print); !known {
+			bytes += newBytes + textBytes + int64(len(f.value))
+		}
+	}
+	s.warm(r.forms)
+	return bytes
+}
+
+// warm reads the records of the identifiers that are known, so that they are near when their turn comes.
+func (s *Stage) warm(forms []form) {
+	s.leaves = s.leaves[:0]
+	for i := range forms {
+		if id := forms[i].id; id != 0 {
+			s.leaves = append(s.leaves, s.g.identifiers.At(id).leaf)
+		}
+	}
+	for i, l := range s.leaves {
+		s.leaves[i] = s.g.leaves.At(l).parent
+	}
 }
 
 func (s *Stage) appendForms(forms []form, e *schemas.Event) []form {

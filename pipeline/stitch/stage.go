@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -71,7 +72,9 @@ const kioskGap = 30 * schemas.Minute
 // Stage is the stitch stage.
 type Stage struct {
 	rules   *Rules
+	ruled   []*Namespace // rules by index of namespace
 	g       *graph
+	space   *slab.Space
 	metrics *metrics
 
 	batch   *schemas.Batch
@@ -79,10 +82,11 @@ type Stage struct {
 	found   []candidate // of the event at hand
 	touched []uint32    // profiles that the event at hand touched, each once
 	ready   prepared    // of the batch at hand
+	leaves  []uint32    // of the identifiers of the batch at hand, while it is prepared
 	scratch []byte
 
-	// What the batch at hand changed. Each list holds each index once.
-	identifiers, profiles, aliases set
+	// What the batch at hand changed. Each list holds each index once: the records say whether they stand in it.
+	identifiers, profiles, aliases []uint32
 	// What changed since the last Save.
 	unsaved unsaved
 }
@@ -96,20 +100,21 @@ type candidate struct {
 	last  schemas.Time // when the identifier was last seen before this event
 }
 
-// New makes an empty stage.
-func New(rules *Rules, key []byte, reg prometheus.Registerer) *Stage {
-	return &Stage{rules: rules, g: newGraph(key), metrics: newMetrics(reg)}
+// New makes an empty stage, whose state lives in the space.
+func New(rules *Rules, key []byte, space *slab.Space, reg prometheus.Registerer) *Stage {
+	return &Stage{rules: rules, g: newGraph(key, space), space: space, metrics: newMetrics(reg), unsaved: unsaved{leaves: 1}}
 }
 
 // Name is the stage's stable name.
 func (s *Stage) Name() string { return "stitch" }
 
-// Begin forgets what the batch before changed, and brings the identifiers of all events into one form.
+// Begin brings the identifiers of all events into one form, looks them up, and makes sure that there is room for what is new. It fails
+// with slab.ErrFull where there is none.
 func (s *Stage) Begin(b *schemas.Batch) error {
-	s.identifiers.reset()
-	s.profiles.reset()
-	s.aliases.reset()
-	s.prepare(b)
+	s.forget()
+	if err := s.space.Reserve(s.prepare(b)); err != nil {
+		return fmt.Errorf("stitch %d events: %w", len(b.Events), err)
+	}
 	return nil
 }
 
@@ -118,7 +123,7 @@ func (s *Stage) Begin(b *schemas.Batch) error {
 func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 	if m.Event == nil {
 		for _, t := range m.Touched {
-			s.profiles.add(t.Profile)
+			s.touchProfile(t.Profile)
 		}
 		return nil
 	}
@@ -126,7 +131,7 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 	s.stitch(m.Event)
 	s.batch, s.event = nil, nil
 	slices.SortFunc(s.touched, func(p, q uint32) int {
-		if pm, qm := s.g.profiles[p].into != 0, s.g.profiles[q].into != 0; pm != qm {
+		if pm, qm := s.g.profiles.At(p).into != 0, s.g.profiles.At(q).into != 0; pm != qm {
 			if pm {
 				return -1
 			}
@@ -143,12 +148,13 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 // Apply closes the batch: it fills Identifiers, Aliases and Touched.
 func (s *Stage) Apply(b *schemas.Batch) error {
 	s.emit(b)
+	s.forget()
 	return nil
 }
 
 // touch remembers that the event at hand touched a profile.
 func (s *Stage) touch(p uint32) {
-	s.profiles.add(p)
+	s.touchProfile(p)
 	if !slices.Contains(s.touched, p) {
 		s.touched = append(s.touched, p)
 	}
@@ -176,7 +182,7 @@ func (s *Stage) stitch(e *schemas.Event) {
 		return
 	}
 	e.Leaf, e.Profile = l, s.g.profileOf(l)
-	e.ProfileID = s.g.profiles[e.Profile].id
+	e.ProfileID = s.g.profiles.At(e.Profile).id
 	s.touch(e.Profile)
 	s.annotate(l)
 }
@@ -190,14 +196,8 @@ func (s *Stage) collect(e *schemas.Event) {
 			continue
 		}
 		ns := form.ns
-		id, known := s.g.index[form.print]
-		if !known {
-			id = s.g.addIdentifier(ns, form.value, form.print, e.Time)
-			i := &s.g.identifiers[id]
-			i.blocked, i.kiosk = s.rules.isBlocked(ns, form.value), s.rules.isKiosk(ns, form.value)
-			s.unsaved.identifiers.add(id)
-		}
-		i := &s.g.identifiers[id]
+		id := s.identify(&form, e.Time)
+		i := s.g.identifiers.At(id)
 		if i.blocked {
 			s.metrics.ignored.WithLabelValues("blocked").Inc()
 			continue
@@ -212,7 +212,7 @@ func (s *Stage) collect(e *schemas.Event) {
 			c.ns = s.rules.kiosk
 		}
 		if i.leaf != 0 {
-			c.leaf = s.g.leafAt(id, e.Time)
+			c.leaf = s.g.leafAt(i, e.Time)
 		}
 		s.found = append(s.found, c)
 	}
@@ -220,14 +220,45 @@ func (s *Stage) collect(e *schemas.Event) {
 	slices.SortStableFunc(s.found, func(a, b candidate) int { return a.ns.Priority - b.ns.Priority })
 }
 
+// identify gives the id of a value: where it is new, the next one.
+func (s *Stage) identify(f *form, at schemas.Time) uint32 {
+	if f.id != 0 {
+		return f.id
+	}
+	if id, known := s.g.index.Get(f.print); known { // since the batch began
+		return id
+	}
+	id := s.g.addIdentifier(f.ns, f.value, f.print, at)
+	i := s.g.identifiers.At(id)
+	i.blocked, i.kiosk = s.rules.isBlocked(f.ns, f.value), s.rules.isKiosk(f.ns, f.value)
+	s.changeIdentifier(id)
+	return id
+}
+
+// ruleOf gives the rule of a namespace by its index.
+func (s *Stage) ruleOf(index uint16) *Namespace {
+	for i := len(s.ruled); i <= int(index); i++ {
+		s.ruled = append(s.ruled, s.rules.namespace(s.g.names[i]))
+	}
+	return s.ruled[index]
+}
+
 // know remembers what was decided about a pair and tells whether that is news.
 func (s *Stage) know(a, b *candidate, kind linkKind) bool {
 	key := pair(a.id, b.id)
-	if s.g.links[key] == kind {
+	l := s.g.links.Ref(key)
+	switch {
+	case l == nil:
+		s.g.links.Put(key, link{kind: kind, inUnsaved: true})
+		s.unsaved.links = append(s.unsaved.links, key)
+		return true
+	case l.kind == kind:
 		return false
+	case !l.inUnsaved:
+		l.inUnsaved = true
+		s.unsaved.links = append(s.unsaved.links, key)
 	}
-	s.g.links[key] = kind
-	s.unsaved.links = append(s.unsaved.links, key)
+	l.kind = kind
 	return true
 }
 
@@ -236,19 +267,14 @@ func (s *Stage) log(kind schemas.DecisionKind, a, b *candidate, other uint32, ru
 	s.g.position++
 	d := schemas.Decision{Position: s.g.position, Time: s.event.Time, Kind: kind, A: uint64(a.id), ANamespace: s.nameOf(a),
 		B: uint64(b.id), BNamespace: s.nameOf(b), Rule: rule, EventID: s.event.ID}
-	d.ProfileID = s.g.profiles[s.g.profileOf(a.leaf)].id
+	d.ProfileID = s.g.profiles.At(s.g.profileOf(a.leaf)).id
 	if other != 0 {
-		d.OtherProfile = s.g.profiles[other].id
+		d.OtherProfile = s.g.profiles.At(other).id
 	}
 	s.batch.Decisions = append(s.batch.Decisions, d)
 	s.metrics.decisions[kind].Inc()
 }
 
 func (s *Stage) nameOf(c *candidate) string {
-	return s.g.names[s.g.identifiers[c.id].namespace]
-}
-
-func (s *Stage) touchIdentifier(id uint32) {
-	s.identifiers.add(id)
-	s.unsaved.identifiers.add(id)
+	return s.g.names[s.g.identifiers.At(c.id).namespace]
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/pipeline/state"
 	"github.com/seamline/seamline/schemas"
 )
@@ -42,6 +43,7 @@ type story struct {
 	touched  map[uint32]bool
 	profiles []schemas.ProfileID // of all events, as processed
 	store    *state.Store        // where restarts are told
+	space    *slab.Space
 }
 
 func tell(t *testing.T, rules string) *story {
@@ -50,7 +52,7 @@ func tell(t *testing.T, rules string) *story {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &story{t: t, stage: New(r, []byte("test"), prometheus.NewRegistry()), ids: map[uint64]schemas.IdentifierRow{},
+	return &story{t: t, stage: New(r, []byte("test"), nil, prometheus.NewRegistry()), ids: map[uint64]schemas.IdentifierRow{},
 		alias: map[schemas.ProfileID]schemas.ProfileID{}, since: map[schemas.ProfileID]schemas.Time{}, touched: map[uint32]bool{}}
 }
 
@@ -75,6 +77,9 @@ func (s *story) play(lines ...string) []schemas.ProfileID {
 		b.Events = append(b.Events, e)
 	}
 	s.steps = append(s.steps, apply(s.t, s.stage, b)...)
+	if err := s.space.Trim(); err != nil {
+		s.t.Fatal(err)
+	}
 	b.CheckStitched()
 	s.all = append(s.all, b.Decisions...)
 	for _, row := range b.Identifiers {
@@ -312,7 +317,7 @@ func BenchmarkApply(b *testing.B) {
 	for _, people := range []int{10_000, 1_000_000} {
 		b.Run(fmt.Sprintf("people=%d", people), func(b *testing.B) {
 			rng := rand.New(rand.NewPCG(1, 1))
-			s := New(DefaultRules(), []byte("bench"), prometheus.NewRegistry())
+			s := New(DefaultRules(), []byte("bench"), nil, prometheus.NewRegistry())
 			batch := &schemas.Batch{}
 			const events = 10_000
 			arena := make([]schemas.Event, events)
