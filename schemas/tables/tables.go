@@ -19,6 +19,9 @@ var initial = []string{
 	"audience_changes", "dead_letters", "commits", "events_resolved", "order_lines_current", "customers", "audience_sizes",
 }
 
+// replay is what migration 2 adds: what a worker needs to start over from ClickHouse alone.
+var replay = []string{"commits_replay", "events_positions", "order_lines_batches", "dead_letters_batches", "state_backups"}
+
 // Migration is one step of the schema, forward only. Its statements may run again: each says IF NOT EXISTS or the like.
 type Migration struct {
 	Version    uint32 // from 1, without gaps
@@ -42,7 +45,7 @@ type Values struct {
 
 // Migrations lists all migrations in order. A further one names further files of this folder.
 func Migrations() []Migration {
-	return []Migration{{Version: 1, Name: "initial", Statements: read(initial...)}}
+	return []Migration{{Version: 1, Name: "initial", Statements: read(initial...)}, {Version: 2, Name: "replay", Statements: read(replay...)}}
 }
 
 // History is the table that remembers which migrations were applied. It is there before the first of them.

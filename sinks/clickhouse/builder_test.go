@@ -72,7 +72,7 @@ func (r *builder) decimal() schemas.Decimal {
 }
 
 func (r *builder) batch(number uint64) *schemas.Batch {
-	b := &schemas.Batch{Number: number, Now: r.time()}
+	b := &schemas.Batch{Number: number, Now: r.time(), Fixed: r.IntN(2) == 0, Latest: r.time(), Advance: r.time(), Rewind: r.IntN(2) == 0}
 	b.Ranges = []schemas.Range{{Topic: "clickstream", Partition: 3, From: r.Int64N(1 << 40), To: 1<<40 + r.Int64N(1<<40)}, {Topic: "pos", Partition: 0, From: 0, To: 1}}
 	b.Records = make([]schemas.Record, 1+r.IntN(5))
 	for i := range r.events {

@@ -11,7 +11,8 @@ import (
 // commitTable is the table commits.
 type commitTable struct {
 	block
-	id string // of the pipeline
+	id          string // of the pipeline
+	rulesDigest string
 
 	pipeline                                        words
 	batch, records, events, rejects, dups, profiles fixed[uint64]
@@ -22,11 +23,16 @@ type commitTable struct {
 	from, to                                        fixed[int64]
 	micros, drops                                   fixed[uint64]
 	durations, dropped                              dictionary
+	format                                          fixed[uint16]
+	isFixed, rewind                                 fixed[bool]
+	latest, advance                                 fixed[int64]
+	rules                                           words
 }
 
 func newCommitTable(database string, opt Options) *commitTable {
-	t := &commitTable{id: opt.PipelineID, batch: uint64s(), records: uint64s(), events: uint64s(), rejects: uint64s(), dups: uint64s(),
-		profiles: uint64s(), at: times(), partitionNumber: int32s(), from: int64s(), to: int64s(), micros: uint64s(), drops: uint64s()}
+	t := &commitTable{id: opt.PipelineID, rulesDigest: opt.Rules, batch: uint64s(), records: uint64s(), events: uint64s(), rejects: uint64s(), dups: uint64s(),
+		profiles: uint64s(), at: times(), partitionNumber: int32s(), from: int64s(), to: int64s(), micros: uint64s(), drops: uint64s(),
+		format: uint16s(), isFixed: bools(), rewind: bools(), latest: times(), advance: times()}
 	t.topics.items, t.partitions.items, t.froms.items, t.tos.items = &t.topic, &t.partitionNumber, &t.from, &t.to
 	t.durations.keys, t.durations.values = &t.stage, &t.micros
 	t.dropped.keys, t.dropped.values = &t.drop, &t.drops
@@ -34,7 +40,9 @@ func newCommitTable(database string, opt Options) *commitTable {
 		named{"pipeline", &t.pipeline}, named{"batch", &t.batch}, named{"time", &t.at}, named{"topics", &t.topics},
 		named{"partitions", &t.partitions}, named{"offsets_from", &t.froms}, named{"offsets_to", &t.tos}, named{"records", &t.records},
 		named{"events", &t.events}, named{"rejects", &t.rejects}, named{"duplicates", &t.dups}, named{"dropped", &t.dropped},
-		named{"profiles", &t.profiles}, named{"durations", &t.durations})
+		named{"profiles", &t.profiles}, named{"durations", &t.durations}, named{"format", &t.format},
+		named{"fixed", &t.isFixed}, named{"latest", &t.latest}, named{"advance_to", &t.advance}, named{"rewind", &t.rewind},
+		named{"rules", &t.rules})
 	t.measured = &t.durations
 	return t
 }
@@ -63,6 +71,12 @@ func (t *commitTable) fill(b *schemas.Batch) []*block {
 		t.micros.add(uint64(max(0, took.Nanos)) / uint64(time.Microsecond))
 	}
 	t.durations.end()
+	t.format.add(schemas.IntentFormat)
+	t.isFixed.add(b.Fixed)
+	t.latest.add(int64(b.Latest))
+	t.advance.add(int64(b.Advance))
+	t.rewind.add(b.Rewind)
+	t.rules.add(t.rulesDigest)
 	return t.filled()
 }
 

@@ -32,6 +32,9 @@ func migrateWith(t testing.TB, cfg Config, migrations []tables.Migration) error 
 	return m.run(t.Context())
 }
 
+// first is what the first release migrated.
+func first() []tables.Migration { return tables.Migrations()[:1] }
+
 // schema is everything that migrations may change.
 func schema(t testing.TB, cfg Config) []row {
 	t.Helper()
@@ -65,7 +68,7 @@ func TestMigrateConcurrently(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if got := one(t, cfg, "SELECT toString(count()) || ' ' || toString(max(version)) FROM schema_migrations FINAL"); got != text("1 1") {
+		if got := one(t, cfg, "SELECT toString(count()) || ' ' || toString(max(version)) FROM schema_migrations FINAL"); got != text("2 2") {
 			t.Errorf("schema_migrations holds %s", got)
 		}
 		s := open(t, cfg)
@@ -85,8 +88,8 @@ func TestMigrateHalfDone(t *testing.T) {
 		exec(t, cfg, s.Fill(cfg.values()))
 	}
 	migrate(t, cfg)
-	if n := one(t, cfg, "SELECT count() FROM system.tables WHERE database = '"+cfg.Database+"'"); n != "16" {
-		t.Errorf("%s tables and views, want 16", n)
+	if n := one(t, cfg, "SELECT count() FROM system.tables WHERE database = '"+cfg.Database+"'"); n != "17" {
+		t.Errorf("%s tables and views, want 17", n)
 	}
 }
 
@@ -94,14 +97,14 @@ func TestLaterMigration(t *testing.T) {
 	t.Parallel()
 	cfg := config(t)
 	migrate(t, cfg)
-	later := append(tables.Migrations(), tables.Migration{Version: 2, Name: "notes", Statements: []tables.Statement{
+	later := append(tables.Migrations(), tables.Migration{Version: 3, Name: "notes", Statements: []tables.Statement{
 		{Name: "add_note", SQL: "ALTER TABLE {database}.profiles {on_cluster} ADD COLUMN IF NOT EXISTS note String COMMENT 'A note'"}}})
 	for range 2 {
 		if err := migrateWith(t, cfg, later); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := one(t, cfg, "SELECT groupConcat(',')(name) FROM (SELECT name FROM schema_migrations FINAL ORDER BY version)"); got != text("initial,notes") {
+	if got := one(t, cfg, "SELECT groupConcat(',')(name) FROM (SELECT name FROM schema_migrations FINAL ORDER BY version)"); got != text("initial,replay,notes") {
 		t.Errorf("migrations applied: %s", got)
 	}
 	if got := one(t, cfg, "SELECT comment FROM system.columns WHERE database = '"+cfg.Database+"' AND table = 'profiles' AND name = 'note'"); got != text("A note") {
@@ -110,7 +113,7 @@ func TestLaterMigration(t *testing.T) {
 
 	// An older build comes back.
 	err := Migrate(t.Context(), cfg, nil)
-	if !errors.Is(err, schemas.ErrFatal) || !strings.Contains(err.Error(), "newer build") || !strings.Contains(err.Error(), "version 2 (notes)") {
+	if !errors.Is(err, schemas.ErrFatal) || !strings.Contains(err.Error(), "newer build") || !strings.Contains(err.Error(), "version 3 (notes)") {
 		t.Errorf("an older build gets %v", err)
 	}
 	begun := time.Now()
@@ -122,9 +125,9 @@ func TestLaterMigration(t *testing.T) {
 	}
 
 	// Somebody edited a migration that was applied.
-	later[1].Statements[0].SQL += " "
+	later[2].Statements[0].SQL += " "
 	err = migrateWith(t, cfg, later)
-	if !errors.Is(err, schemas.ErrFatal) || !strings.Contains(err.Error(), "migration 2 (notes) was applied as another text") {
+	if !errors.Is(err, schemas.ErrFatal) || !strings.Contains(err.Error(), "migration 3 (notes) was applied as another text") {
 		t.Errorf("an edited migration gives %v", err)
 	}
 }
@@ -181,7 +184,11 @@ func TestStatementsForAClusterParse(t *testing.T) {
 	cfg.Cluster, cfg.User, cfg.Password = "shop", "writer", `it's \secret`
 	values := cfg.values()
 	cfg.User, cfg.Password = "default", ""
-	for _, s := range append(tables.Migrations()[0].Statements, tables.History()) {
+	all := []tables.Statement{tables.History()}
+	for _, m := range tables.Migrations() {
+		all = append(all, m.Statements...)
+	}
+	for _, s := range all {
 		sql := s.Fill(values)
 		if strings.ContainsAny(strings.ReplaceAll(sql, "Map(", ""), "{}") {
 			t.Errorf("%s has a place that nobody fills:\n%s", s.Name, sql)

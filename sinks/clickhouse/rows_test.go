@@ -129,7 +129,8 @@ func expectedCommit(b *schemas.Batch) row {
 		"partitions":   []int32{b.Ranges[0].Partition, b.Ranges[1].Partition},
 		"offsets_from": []int64{b.Ranges[0].From, b.Ranges[1].From}, "offsets_to": []int64{b.Ranges[0].To, b.Ranges[1].To},
 		"records": len(b.Records), "events": len(b.Events), "rejects": len(b.Rejects), "duplicates": dropped["duplicate"], "dropped": dropped,
-		"profiles": len(b.Profiles), "durations": durations,
+		"profiles": len(b.Profiles), "durations": durations, "format": schemas.IntentFormat, "fixed": b.Fixed, "latest": b.Latest,
+		"advance_to": b.Advance, "rewind": b.Rewind, "rules": "",
 	} {
 		r[column] = text(v)
 	}
