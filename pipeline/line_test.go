@@ -25,7 +25,7 @@ import (
 type tape struct {
 	next, end int64
 	size      int64
-	replays   []state.Intent
+	replays   []schemas.Intent
 	now       schemas.Time
 	committed []schemas.Range
 	block     bool // at the end wait for the context instead of ending
@@ -36,7 +36,9 @@ func (s *tape) Next(ctx context.Context, b *schemas.Batch) error {
 	b.Now = s.now
 	switch {
 	case len(s.replays) > 0:
-		from, to, b.Now = s.replays[0].Ranges[0].From, s.replays[0].Ranges[0].To, s.replays[0].Now
+		i := s.replays[0]
+		i.Stamp(b)
+		from, to, b.Intent, b.Written = i.Ranges[0].From, i.Ranges[0].To, &i, len(s.replays) > 1
 		s.replays = s.replays[1:]
 	case from >= s.end && s.block:
 		<-ctx.Done()
@@ -81,8 +83,29 @@ func (c *tally) Load(r schemas.StateReader) error {
 	return r.Each(func(_, v []byte) error { c.count = binary.BigEndian.Uint64(v); return nil })
 }
 
-// bench is a line over a store that survives restarts.
+// diary is a journal in memory.
+type diary struct{ intents []schemas.Intent }
+
+func (d *diary) Write(_ context.Context, i *schemas.Intent) error {
+	kept := *i
+	kept.Ranges = slices.Clone(i.Ranges)
+	d.intents = append(d.intents, kept)
+	return nil
+}
+
+func (*diary) Finished(uint64)     {}
+func (*diary) Offset(uint64) int64 { return 0 }
+func (d *diary) after(batch uint64) []schemas.Intent {
+	at := slices.IndexFunc(d.intents, func(i schemas.Intent) bool { return i.Batch > batch })
+	if at < 0 {
+		return nil
+	}
+	return slices.Clone(d.intents[at:])
+}
+
+// bench is a line over a store and a journal that survive restarts.
 type bench struct {
+	diary   diary
 	fs      vfs.FS
 	sink    *memory.Sink
 	every   time.Duration
@@ -102,15 +125,13 @@ func (x *bench) run(ctx context.Context, t *testing.T, source *tape) error {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	if source.replays, err = store.Intents(); err != nil {
-		t.Fatal(err)
-	}
+	source.replays = x.diary.after(store.Point().Batch)
 	for _, p := range store.Point().Positions {
 		source.next = p.To
 	}
 	x.reg, x.health = prometheus.NewRegistry(), NewHealth()
 	stages, sinks := []schemas.Stage{&tally{}}, []schemas.Sink{x.sink}
-	l, err := New(Config{Stages: stages, Sinks: sinks, Store: store, CheckpointEvery: x.every, Clock: time.Now,
+	l, err := New(Config{Stages: stages, Sinks: sinks, Store: store, Journal: &x.diary, CheckpointEvery: x.every, Clock: time.Now,
 		Metrics: NewMetrics(x.reg, stages, sinks), Log: slog.New(slog.DiscardHandler), Health: x.health})
 	if err != nil {
 		t.Fatal(err)

@@ -133,7 +133,7 @@ func (s *Store) Restore(each func(apply func(part []byte) error) error) error {
 	}
 	err := each(func(part []byte) error {
 		b := s.db.NewBatch()
-		if err := b.SetRepr(part); err != nil {
+		if err := b.SetRepr(bytes.Clone(part)); err != nil {
 			return fmt.Errorf("%w: %w", schemas.ErrDamaged, err)
 		}
 		return b.Commit(pebble.NoSync)

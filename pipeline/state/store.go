@@ -106,6 +106,12 @@ func (s *Store) open() (db *pebble.DB, err error) {
 	}()
 	return pebble.Open(filepath.Clean(s.cfg.Dir), &pebble.Options{
 		FS: s.fs, Lock: s.lock, Logger: quietLogger{s.cfg.Log}, FormatMajorVersion: pebble.FormatNewest,
+		// Whoever reads gets the error; by default the process would end here.
+		EventListener: &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
+			if s.cfg.Log != nil {
+				s.cfg.Log.Error("state store: damaged file", "path", info.Path, "err", info.Details)
+			}
+		}},
 	})
 }
 

@@ -62,24 +62,20 @@ func commit(t *testing.T, s *Store, batch uint64, keepers ...schemas.Keeper) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Commit(); err != nil {
+	if _, err := c.Commit(false); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestCheckpointAndIntents(t *testing.T) {
+func TestCheckpoints(t *testing.T) {
 	t.Parallel()
 	fs := vfs.NewMem()
 	s := open(t, fs)
+	instance := s.Instance()
 	a, b := &shelf{name: "a", values: map[string]string{}}, &shelf{name: "b", values: map[string]string{}}
 	a.set("x", "1")
 	a.set("y", "2")
 	b.set("x", "3")
-	for n := uint64(1); n <= 5; n++ {
-		if err := s.WriteIntent(&schemas.Batch{Number: n, Now: schemas.Time(n), Ranges: []schemas.Range{{Topic: "t", From: int64(n), To: int64(n) + 1}}}); err != nil {
-			t.Fatal(err)
-		}
-	}
 	commit(t, s, 2, a, b)
 	delete(a.values, "y")
 	a.changed = append(a.changed, "y")
@@ -95,19 +91,99 @@ func TestCheckpointAndIntents(t *testing.T) {
 
 	s = open(t, fs)
 	defer s.Close()
-	a2, b2 := &shelf{name: "a"}, &shelf{name: "b"}
-	if err := s.Load([]schemas.Keeper{a2, b2}); err != nil {
-		t.Fatal(err)
-	}
-	if got := fmt.Sprint(a2.values, b2.values); got != "map[x:1] map[x:3]" {
+	if got := dump(t, s); got != "map[x:1] map[x:3]" {
 		t.Errorf("loaded %s", got)
 	}
-	if p := s.Point(); p.Batch != 3 || p.Positions[0].To != 30 {
-		t.Errorf("the point is %+v", p)
+	if p := s.Point(); p.Batch != 3 || p.Positions[0].To != 30 || s.Instance() != instance || instance == "" {
+		t.Errorf("the point is %+v, the instance %q, before %q", p, s.Instance(), instance)
 	}
-	intents, err := s.Intents()
-	if err != nil || len(intents) != 2 || intents[0].Batch != 4 || intents[1].Now != 5 || intents[1].Ranges[0].To != 6 {
-		t.Errorf("intents are %+v, error %v", intents, err)
+}
+
+// dump gives what the keepers a and b would load.
+func dump(t *testing.T, s *Store) string {
+	t.Helper()
+	a, b := &shelf{name: "a"}, &shelf{name: "b"}
+	if err := s.Load([]schemas.Keeper{a, b}); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(a.values, b.values)
+}
+
+// TestCopies: a base and the changes after it restore the same state elsewhere, under another name; half a restore is no state.
+func TestCopies(t *testing.T) {
+	t.Parallel()
+	s := open(t, vfs.NewMem())
+	defer s.Close()
+	a, b := &shelf{name: "a", values: map[string]string{}}, &shelf{name: "b", values: map[string]string{}}
+	for i := range 3000 {
+		a.set(fmt.Sprint("key-", i), strings.Repeat("v", 4000)) // several parts
+	}
+	commit(t, s, 1, a)
+	var parts [][]byte
+	keep := func(part []byte) error { parts = append(parts, part); return nil }
+	export, err := s.BeginExport()
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit(t, s, 2, b) // not in the export
+	if err := errors.Join(export.Each(keep), export.Close()); err != nil || export.Batch() != 1 || len(parts) < 3 {
+		t.Fatalf("the export of batch %d has %d parts, error %v", export.Batch(), len(parts), err)
+	}
+	for n := uint64(3); n < 6; n++ {
+		a.set("key-1", fmt.Sprint("batch ", n))
+		delete(a.values, fmt.Sprint("key-", n))
+		a.changed = append(a.changed, fmt.Sprint("key-", n))
+		b.set("z", fmt.Sprint(n))
+		c, err := s.Collect([]schemas.Keeper{a, b}, n, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := c.Commit(true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, data...)
+	}
+	fs := vfs.NewMem()
+	restored := open(t, fs)
+	each := func(apply func([]byte) error) error {
+		for _, p := range parts {
+			if err := apply(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := restored.Restore(each); err != nil {
+		t.Fatal(err)
+	}
+	if dump(t, restored) != dump(t, s) || restored.Point().Batch != 5 || restored.Instance() == s.Instance() {
+		t.Errorf("restored batch %d under the name %s", restored.Point().Batch, restored.Instance())
+	}
+	commit(t, restored, 6)
+	if err := restored.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, fs)
+	if again.Point().Batch != 6 {
+		t.Errorf("after the restore the point is %d", again.Point().Batch)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	half := vfs.NewMem()
+	broken := open(t, half)
+	bad := errors.New("cut off")
+	err = broken.Restore(func(apply func([]byte) error) error { return errors.Join(apply(parts[0]), bad) })
+	if !errors.Is(err, bad) {
+		t.Errorf("got error %v", err)
+	}
+	if err := broken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(Config{Dir: "d", PipelineID: "p", FS: half}); !errors.Is(err, schemas.ErrDamaged) {
+		t.Errorf("half a restore: got error %v, want ErrDamaged", err)
 	}
 }
 
@@ -119,27 +195,24 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("a second holder: got error %v, want ErrLocked", err)
 	}
 	commit(t, s, 1)
-	if err := s.WriteIntent(&schemas.Batch{Number: 3}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Intents(); err == nil || !strings.Contains(err.Error(), "batch 3 follows where batch 2 must") {
-		t.Errorf("a missing intent: got error %v", err)
-	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(Config{Dir: "d", PipelineID: "other", FS: fs}); err == nil || !strings.Contains(err.Error(), `pipeline "p", not "other"`) {
 		t.Errorf("another pipeline: got error %v", err)
 	}
-	s = open(t, fs)
-	if err := s.db.Set(keyPoint, []byte(`{"format":2,"pipeline_id":"p"}`), pebble.Sync); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(Config{Dir: "d", PipelineID: "p", FS: fs}); !errors.Is(err, ErrFormat) {
-		t.Errorf("a newer format: got error %v, want ErrFormat", err)
+	for format, want := range map[int]error{1: ErrOlder, Format + 1: ErrNewer} {
+		s = open(t, fs)
+		if err := s.db.Set(keyPoint, fmt.Appendf(nil, `{"format":%d,"pipeline_id":"p"}`, format), pebble.Sync); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(Config{Dir: "d", PipelineID: "p", FS: fs}); !errors.Is(err, want) {
+			t.Errorf("format %d: got error %v, want %v", format, err, want)
+		}
+		fs = vfs.NewMem()
 	}
 }
 
