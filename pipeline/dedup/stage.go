@@ -4,15 +4,14 @@
 package dedup
 
 import (
-	"encoding/binary"
 	"flag"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/dchest/siphash"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -31,48 +30,41 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.IntVar(&c.Memory, "dedup.memory", c.Memory, "bytes of memory for event ids; when full, the oldest are forgotten early and counted")
 }
 
+// memoryMin is room for some thousands of ids.
+const memoryMin = 1 << 20
+
 // Validate finds settings that cannot work.
 func (c *Config) Validate() error {
 	if c.Window < time.Minute {
 		return fmt.Errorf("dedup.window must be at least a minute")
 	}
-	if c.Memory < 4*tableSlotsMin*entryBytes {
-		return fmt.Errorf("dedup.memory must be at least %d", 4*tableSlotsMin*entryBytes)
+	if c.Memory < memoryMin {
+		return fmt.Errorf("dedup.memory must be at least %d", memoryMin)
 	}
 	return nil
 }
 
-// bucketsPerWindow is into how many spans the window is cut: ids are forgotten a span at a time.
-const bucketsPerWindow = 28
-
 // Keys of the fingerprint. They are part of the stored format.
 const fingerprintKey0, fingerprintKey1 = 0x7365616d6c696e65, 0x6576656e742d6964
 
-// Stage is the dedup stage.
+// Stage is the dedup stage. It takes whole batches, but decides event by event: where a batch ends makes no difference.
 type Stage struct {
-	span    schemas.Time // of a bucket
-	max     int          // entries
-	seen    table
-	floor   uint32 // buckets below it are forgotten
-	newest  uint32
-	counts  map[uint32]int // entries per bucket
-	fresh   []entry        // added since the last Save
-	dropped uint32         // buckets below it are to be deleted at the next Save
-	scratch []byte
-	metrics *metrics
+	window     schemas.Time
+	span       schemas.Time // of a bucket
+	memory     *memory
+	fresh      []remembered // added since the last Save
+	floorSaved uint32       // floor at the last Save
+	recut      bool         // the stored ids are in buckets of another span
+	space      *slab.Space
+	scratch    []byte
+	metrics    *metrics
 }
 
-// New makes an empty stage.
-func New(cfg Config, reg prometheus.Registerer) *Stage {
-	s := &Stage{span: schemas.Span(cfg.Window) / bucketsPerWindow, counts: map[uint32]int{}, metrics: newMetrics(reg)}
-	// A rebuild holds the old and the new table for a moment, and a table is between 3/8 and 3/4 full.
-	slots := tableSlotsMin
-	for slots*2*entryBytes*3/2 <= cfg.Memory {
-		slots *= 2
-	}
-	s.max = slots / 4 * 3
-	s.seen.rebuild(0, 0)
-	return s
+// New makes an empty stage, whose memory is in the space; a nil space is anonymous memory.
+func New(cfg Config, space *slab.Space, reg prometheus.Registerer) *Stage {
+	window := schemas.Span(cfg.Window)
+	span, buckets := spanOf(window)
+	return &Stage{window: window, span: span, memory: newMemory(cfg.Memory, buckets, space), floorSaved: 1, space: space, metrics: newMetrics(reg)}
 }
 
 // Name is the stage's stable name.
@@ -80,6 +72,9 @@ func (s *Stage) Name() string { return "dedup" }
 
 // Apply takes duplicates out of Events and counts them in Dropped.
 func (s *Stage) Apply(b *schemas.Batch) error {
+	if err := s.space.Reserve(reserve(len(b.Events))); err != nil {
+		return fmt.Errorf("ids of %d events: %w", len(b.Events), err)
+	}
 	kept := b.Events[:0]
 	for _, e := range b.Events {
 		if s.first(e) {
@@ -89,109 +84,45 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 		b.Dropped = append(b.Dropped, schemas.DroppedElement{Source: e.Source, Drop: schemas.DropDuplicate})
 		s.metrics.duplicates.WithLabelValues(e.Source).Inc()
 	}
+	s.tidy(len(b.Events))
 	clear(b.Events[len(kept):])
 	b.Events = kept
-	s.forget()
-	s.metrics.ids.Set(float64(s.seen.count))
-	s.metrics.bytes.Set(float64(len(s.seen.slots) * entryBytes))
 	return nil
 }
 
-// first tells whether an event is seen for the first time within the window, and remembers it.
+// first tells whether an event is seen for the first time within the window, and remembers it. The window ends with the newest record
+// up to this event. What comes from before the window is remembered as if from its beginning, so that its copies are known as well.
 func (s *Stage) first(e *schemas.Event) bool {
 	s.scratch = append(append(append(s.scratch[:0], e.Source...), 0), e.ID...)
 	hi, lo := siphash.Hash128(fingerprintKey0, fingerprintKey1, s.scratch)
-	bucket := uint32(max(0, e.Record.Time)/s.span) + 1
-	slot := s.seen.find(hi, lo)
-	if slot.bucket != 0 {
-		if slot.bucket+bucketsPerWindow >= bucket {
-			return false
-		}
-		// Older than the window: seen anew.
-		s.counts[slot.bucket]--
-		slot.bucket = bucket
-	} else {
-		s.seen.add(entry{hi: hi, lo: lo, bucket: bucket})
+	id, bucket := fingerprint{hi, lo}, bucketOf(e.Record.Time, s.span)
+	s.memory.reach(bucket)
+	if s.memory.known(id) {
+		return false
 	}
-	s.counts[bucket]++
-	s.newest = max(s.newest, bucket)
-	s.fresh = append(s.fresh, entry{hi: hi, lo: lo, bucket: bucket})
+	bucket, early := s.memory.add(id, bucket)
+	if early > 0 {
+		s.metrics.early.Add(float64(early))
+	}
+	s.fresh = append(s.fresh, remembered{id, bucket})
 	return true
 }
 
-// forget drops the buckets that left the window, and the oldest ones where memory is short.
-func (s *Stage) forget() {
-	floor := s.floor
-	if s.newest > bucketsPerWindow {
-		floor = max(floor, s.newest-bucketsPerWindow)
-	}
-	gone := 0
-	for bucket, n := range s.counts {
-		if bucket < floor {
-			gone += n
-			delete(s.counts, bucket)
-		}
-	}
-	left := s.seen.count - gone
-	if left > s.max {
-		buckets := make([]uint32, 0, len(s.counts))
-		for bucket := range s.counts {
-			buckets = append(buckets, bucket)
-		}
-		slices.Sort(buckets)
-		// The newest bucket stays: forgetting what has just been seen would let duplicates in at once.
-		for i := 0; i < len(buckets)-1 && left > s.max; i++ {
-			left -= s.counts[buckets[i]]
-			s.metrics.early.Add(float64(s.counts[buckets[i]]))
-			floor = buckets[i] + 1
-			delete(s.counts, buckets[i])
-		}
-	}
-	if left < s.seen.count {
-		s.seen.rebuild(left, floor)
-	}
-	s.floor, s.dropped = floor, floor
-}
+// Forgotten ids are taken out of memory a few at a time, so that no batch waits for all of a long pause. At least twice as many as can
+// have come are taken out, so that they do not pile up.
+const (
+	pagesPerBatch   = 1000
+	pagesPerEventIn = pageIDs / 2
+)
 
-// Save writes the ids seen since the last Save and deletes the forgotten buckets.
-func (s *Stage) Save(w schemas.StateWriter) error {
-	var key [20]byte
-	if s.dropped > 0 {
-		if err := w.DeleteRange(make([]byte, 4), binary.BigEndian.AppendUint32(nil, s.dropped)); err != nil {
-			return err
-		}
+// tidy takes forgotten ids out.
+func (s *Stage) tidy(events int) {
+	m := s.memory
+	for n := pagesPerBatch + events/pagesPerEventIn; n > 0 && m.dead != 0; n-- {
+		m.takeOut()
 	}
-	for _, e := range s.fresh {
-		binary.BigEndian.PutUint32(key[0:], e.bucket)
-		binary.BigEndian.PutUint64(key[4:], e.hi)
-		binary.BigEndian.PutUint64(key[12:], e.lo)
-		if err := w.Put(key[:], nil); err != nil {
-			return err
-		}
-	}
-	s.fresh, s.dropped = s.fresh[:0], 0
-	return nil
-}
-
-// Load reads all remembered ids. An id that was seen anew stands in two buckets; the later one counts.
-func (s *Stage) Load(r schemas.StateReader) error {
-	err := r.Each(func(key, _ []byte) error {
-		if len(key) != 20 {
-			return fmt.Errorf("event id key of %d bytes", len(key))
-		}
-		e := entry{bucket: binary.BigEndian.Uint32(key), hi: binary.BigEndian.Uint64(key[4:]), lo: binary.BigEndian.Uint64(key[12:])}
-		if slot := s.seen.find(e.hi, e.lo); slot.bucket != 0 {
-			s.counts[slot.bucket]--
-			slot.bucket = e.bucket
-		} else {
-			s.seen.add(e)
-		}
-		s.counts[e.bucket]++
-		s.newest = max(s.newest, e.bucket)
-		return nil
-	})
-	s.forget()
-	return err
+	s.metrics.ids.Set(float64(m.live))
+	s.metrics.bytes.Set(float64(m.seen.Len()*slotBytes + m.pages.Len()*pageBytes))
 }
 
 type metrics struct {

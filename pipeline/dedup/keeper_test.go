@@ -1,0 +1,68 @@
+package dedup
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// shelf is what a stage saved, by key.
+type shelf map[string][]byte
+
+func (s shelf) Put(key, value []byte) error {
+	s[string(key)] = slices.Clone(value)
+	return nil
+}
+
+func (s shelf) Delete(key []byte) error {
+	delete(s, string(key))
+	return nil
+}
+
+func (s shelf) DeleteRange(from, to []byte) error {
+	for key := range s {
+		if key >= string(from) && key < string(to) {
+			delete(s, key)
+		}
+	}
+	return nil
+}
+
+func (s shelf) Each(f func(key, value []byte) error) error {
+	keys := make([]string, 0, len(s))
+	for key := range s {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		if err := f([]byte(key), s[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restart saves what changed and loads all of it into a new stage.
+func (s shelf) restart(t *testing.T, old, fresh schemas.Keeper) {
+	t.Helper()
+	if err := old.Save(s); err != nil {
+		t.Fatal(err)
+	}
+	if err := fresh.Load(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s shelf) equal(other shelf) bool {
+	if len(s) != len(other) {
+		return false
+	}
+	for key, value := range s {
+		if v, ok := other[key]; !ok || !bytes.Equal(v, value) {
+			return false
+		}
+	}
+	return true
+}
