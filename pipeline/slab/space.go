@@ -133,6 +133,7 @@ func (s *Space) mapMore(size int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map %d bytes of memory: %w: %w", size, ErrFull, err)
 	}
+	adviseAnonymous(memory)
 	return memory, nil
 }
 

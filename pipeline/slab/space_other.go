@@ -14,6 +14,8 @@ type hand struct{ others int64 }
 
 func mapFile(*os.File, string, int64, int64) ([]byte, error) { return nil, errors.ErrUnsupported }
 
+func adviseAnonymous([]byte) {}
+
 func sharedResident() int64 { return 0 }
 
 // keepCeiling is never called: no space has a file.

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 
 	"github.com/dchest/siphash"
 
@@ -81,7 +82,8 @@ type link struct {
 
 // graph is the identity graph. Index 0 of each slab is unused, so that 0 means none.
 type graph struct {
-	key         []byte
+	hash        hash.Hash // HMAC-SHA-256 under the installation's key
+	sum         []byte
 	k0, k1      uint64
 	names       []string // namespaces by index
 	nameIndex   map[string]uint16
@@ -102,7 +104,7 @@ func newGraph(key []byte, space *slab.Space) *graph {
 	mac.Write([]byte("fingerprint"))
 	sum := mac.Sum(nil)
 	g := &graph{
-		key: key, k0: binary.LittleEndian.Uint64(sum), k1: binary.LittleEndian.Uint64(sum[8:]), nameIndex: map[string]uint16{},
+		hash: mac, sum: sum, k0: binary.LittleEndian.Uint64(sum), k1: binary.LittleEndian.Uint64(sum[8:]), nameIndex: map[string]uint16{},
 		// A fingerprint is a keyed hash already.
 		index:       slab.NewTable[fingerprint, uint32](space, func(f fingerprint) uint64 { return f[0] }),
 		links:       slab.NewTable[uint64, link](space, slab.Hash64),
@@ -123,15 +125,19 @@ func (g *graph) print(scratch []byte, namespace, value string) (fingerprint, []b
 	return fingerprint{hi, lo}, scratch
 }
 
+// mac gives the first bytes of the HMAC of parts, which a zero byte separates.
 func (g *graph) mac(parts ...string) (sum [16]byte) {
-	mac := hmac.New(sha256.New, g.key)
+	g.hash.Reset()
 	for i, p := range parts {
+		g.sum = g.sum[:0]
 		if i > 0 {
-			mac.Write([]byte{0})
+			g.sum = append(g.sum, 0)
 		}
-		mac.Write([]byte(p))
+		g.sum = append(g.sum, p...)
+		g.hash.Write(g.sum)
 	}
-	copy(sum[:], mac.Sum(nil))
+	g.sum = g.hash.Sum(g.sum[:0])
+	copy(sum[:], g.sum)
 	return sum
 }
 

@@ -1,0 +1,275 @@
+package stitch
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seamline/seamline/pipeline/slab"
+	"github.com/seamline/seamline/schemas"
+)
+
+// entries is a store in memory. It refuses the write number failAt, counted from 1.
+type entries struct {
+	list   [][2][]byte
+	failAt int
+}
+
+var errDisk = errors.New("disk")
+
+func (e *entries) Put(key, value []byte) error {
+	if e.failAt--; e.failAt == 0 {
+		return errDisk
+	}
+	e.list = append(e.list, [2][]byte{bytes.Clone(key), bytes.Clone(value)})
+	return nil
+}
+
+func (e *entries) Delete([]byte) error           { return errors.ErrUnsupported }
+func (e *entries) DeleteRange(_, _ []byte) error { return errors.ErrUnsupported }
+func (e *entries) Each(f func(k, v []byte) error) error {
+	last := map[string][]byte{}
+	var keys []string
+	for _, entry := range e.list {
+		if _, known := last[string(entry[0])]; !known {
+			keys = append(keys, string(entry[0]))
+		}
+		last[string(entry[0])] = entry[1]
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		if err := f([]byte(key), last[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestSaveWritesChangesOnceInOrder: two stages with the same events write the same entries in the same order, each once, and the next
+// Save writes nothing again. A Save that failed is done again in full.
+func TestSaveWritesChangesOnceInOrder(t *testing.T) {
+	t.Parallel()
+	rng := newSeed(t)
+	lines := randomLines(rng, 400)
+	a, b := tell(t, ""), tell(t, "")
+	a.play(lines...)
+	for _, line := range lines {
+		b.play(line)
+	}
+	failing := &entries{failAt: 50}
+	if err := b.stage.Save(failing); !errors.Is(err, errDisk) {
+		t.Fatalf("a failing store gives error %v", err)
+	}
+	var one, two entries
+	for s, e := range map[*story]*entries{a: &one, b: &two} {
+		if err := s.stage.Save(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if fmt.Sprint(one.list) != fmt.Sprint(two.list) {
+		t.Errorf("the same state gives %d and %d entries that differ", len(one.list), len(two.list))
+	}
+	if !slices.IsSortedFunc(one.list[:len(one.list)], func(x, y [2][]byte) int { return bytes.Compare(x[0], y[0]) }) {
+		t.Error("the entries are not in the order of their keys")
+	}
+	before := len(one.list)
+	if err := a.stage.Save(&one); err != nil || len(one.list) != before+1 {
+		t.Errorf("a second Save wrote %d entries, %v; want the position alone", len(one.list)-before, err)
+	}
+	a.play("500 user_id:known")
+	before = len(one.list)
+	a.play("501 user_id:known")
+	if err := a.stage.Save(&one); err != nil || len(one.list) > before+4 {
+		t.Errorf("one new person wrote %d entries, %v; want identifier, leaf, profile and position", len(one.list)-before, err)
+	}
+}
+
+// TestLoadRefusesWhatIsWrong: entries that cannot be are an error, and never a panic.
+func TestLoadRefusesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	rng := newSeed(t)
+	s := tell(t, "")
+	s.play(randomLines(rng, 60)...)
+	var whole entries
+	if err := s.stage.Save(&whole); err != nil {
+		t.Fatal(err)
+	}
+	load := func(e *entries) error {
+		return New(DefaultRules(), []byte("test"), nil, prometheus.NewRegistry()).Load(e)
+	}
+	if err := load(&whole); err != nil {
+		t.Fatalf("what was saved does not load: %v", err)
+	}
+	if err := s.stage.Load(&whole); !errors.Is(err, errUsed) {
+		t.Errorf("loading into a used stage gives error %v", err)
+	}
+	for i, entry := range whole.list {
+		kind := entry[0][0]
+		for name, wrong := range map[string][2][]byte{
+			"a longer key": {append(bytes.Clone(entry[0]), 1), entry[1]}, "no value": {entry[0], nil}, "an unknown kind": {{'z'}, entry[1]},
+		} {
+			e := &entries{list: slices.Clone(whole.list)}
+			e.list[i] = wrong
+			if err := load(e); !errors.Is(err, errEntry) && !(name == "no value" && (kind == keyMoves || kind == keyName)) {
+				t.Errorf("entry %x with %s: error %v", entry[0], name, err)
+			}
+		}
+		// Any bit may be wrong: what comes out is an error, or a graph that can be read.
+		e := &entries{list: slices.Clone(whole.list)}
+		value := bytes.Clone(entry[1])
+		value[rng.IntN(len(value))] ^= 1 << rng.IntN(8)
+		e.list[i][1] = value
+		if err := load(e); err != nil && !errors.Is(err, errEntry) {
+			t.Errorf("entry %x with a wrong bit: error %v", entry[0], err)
+		}
+	}
+	far := entries{list: slices.Clone(whole.list)}
+	far.list = append(far.list, [2][]byte{binary.BigEndian.AppendUint64([]byte{keyLink}, 1<<32|99_999), {1}})
+	if err := load(&far); !errors.Is(err, errEntry) || !strings.Contains(err.Error(), "load identity graph") {
+		t.Errorf("a link of an unknown identifier gives error %v", err)
+	}
+}
+
+// TestMovesAgainstList: changes of hands in any order of time equal a plain sorted list, also where the oldest are forgotten.
+func TestMovesAgainstList(t *testing.T) {
+	t.Parallel()
+	rng := newSeed(t)
+	for range 20 {
+		g := newGraph([]byte("test"), nil)
+		times := 1 + rng.Int64N(2000)
+		for id := range uint32(3) {
+			g.identifiers.Append(identifier{leaf: id + 1})
+		}
+		model := make([][]move, 4)
+		for n := range 1500 {
+			id := 1 + rng.Uint32N(3)
+			since, l := schemas.Time(rng.Int64N(times)-2), uint32(10+n)
+			g.moveTo(id, l, since)
+			model[id] = moveInto(model[id], id, l, since)
+			for check := range uint32(3) {
+				i := g.identifiers.At(check + 1)
+				at := schemas.Time(rng.Int64N(times+4) - 4)
+				want := check + 1
+				if list := model[check+1]; len(list) > 0 {
+					k := len(list) - 1
+					for k > 0 && list[k].since > at {
+						k--
+					}
+					want = list[k].leaf
+					if i.leaf != list[len(list)-1].leaf || int(i.moveCount) != len(list) {
+						t.Fatalf("identifier %d has leaf %d and %d moves, want %d and %d", check+1, i.leaf, i.moveCount, list[len(list)-1].leaf, len(list))
+					}
+				}
+				if got := g.leafAt(i, at); got != want {
+					t.Fatalf("after %d moves identifier %d has leaf %d at %d, want %d", n, check+1, got, at, want)
+				}
+			}
+		}
+		if most := 3*movesMax + 4; g.moves.Len() > most {
+			t.Errorf("%d moves take memory, want at most %d", g.moves.Len(), most)
+		}
+	}
+}
+
+func moveInto(list []move, first, l uint32, since schemas.Time) []move {
+	if len(list) == 0 {
+		list = []move{{leaf: first}}
+	}
+	at := len(list)
+	for at > 1 && list[at-1].since > since {
+		at--
+	}
+	if list[at-1].since == since {
+		list[at-1].leaf = l
+	} else {
+		list = slices.Insert(list, at, move{since: since, leaf: l})
+	}
+	if len(list) > movesMax {
+		list = slices.Delete(list, 1, 2)
+	}
+	return list
+}
+
+// TestHeapDoesNotGrowWithPeople. It is not parallel, since it measures the heap of the process.
+func TestHeapDoesNotGrowWithPeople(t *testing.T) {
+	space, err := slab.NewSpace(slab.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer space.Close()
+	s := New(DefaultRules(), []byte("test"), space, prometheus.NewRegistry())
+	play := func(people int) uint64 {
+		b := &schemas.Batch{}
+		for i := range 2_000 {
+			e := &schemas.Event{ID: "e", Time: schemas.Day * 20_000}
+			e.Identify("user_id", fmt.Sprint("u", people+i))
+			e.Identify("device_id", fmt.Sprint("device", people+i))
+			b.Events = append(b.Events, e)
+		}
+		apply(t, s, b)
+		if err := s.Save(&entries{}); err != nil {
+			t.Fatal(err)
+		}
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	first := play(0)
+	for people := 2_000; people < 60_000; people += 2_000 {
+		play(people)
+	}
+	if last := play(60_000); last > first+first/2+1<<20 || space.Bytes() < 60_000*200 {
+		t.Errorf("the heap grew from %d to %d bytes, and the space to %d", first, last, space.Bytes())
+	}
+	runtime.KeepAlive(s)
+}
+
+func BenchmarkLoad(b *testing.B) {
+	s := New(DefaultRules(), []byte("bench"), nil, prometheus.NewRegistry())
+	rng := rand.New(rand.NewPCG(1, 1))
+	const people = 100_000
+	for from := 0; from < people; from += 10_000 {
+		batch := &schemas.Batch{}
+		for i := range 10_000 {
+			e := &schemas.Event{ID: "e", Time: schemas.Day * 20_000}
+			e.Identify("anonymous_id", fmt.Sprintf("5a1b0c6e-%012d", from+i))
+			if rng.IntN(3) == 0 {
+				e.Identify("email", fmt.Sprintf("customer-%d@example.com", from+i))
+			}
+			batch.Events = append(batch.Events, e)
+		}
+		apply(b, s, batch)
+	}
+	var e entries
+	if err := s.Save(&e); err != nil {
+		b.Fatal(err)
+	}
+	sorted := &sortedEntries{list: e.list}
+	for b.Loop() {
+		if err := New(DefaultRules(), []byte("bench"), nil, prometheus.NewRegistry()).Load(sorted); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(e.list))*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+}
+
+// sortedEntries gives entries that are in order already.
+type sortedEntries struct{ list [][2][]byte }
+
+func (e *sortedEntries) Each(f func(k, v []byte) error) error {
+	for _, entry := range e.list {
+		if err := f(entry[0], entry[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
