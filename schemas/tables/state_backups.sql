@@ -10,7 +10,8 @@ CREATE TABLE IF NOT EXISTS {database}.state_backups {on_cluster}
     data String COMMENT 'Entries of the state, serialized' CODEC(ZSTD(1)),
     previous UInt64 COMMENT 'Checksum of the part before; for the first part a digest of what the checkpoint is',
     checksum UInt64 COMMENT 'xxHash64 of previous in decimal, a slash and data: parts of different attempts do not fit together',
-    time DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When the part was stored, by the clock of the server'
+    time DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When the part was stored, by the clock of the server',
+    _batch UInt64 ALIAS batch COMMENT 'The same as batch'
 )
 ENGINE = {replicated}ReplacingMergeTree
 PARTITION BY (pipeline, generation)

@@ -18,20 +18,20 @@ const attemptsMax = 4
 
 // insert makes a block durable: the server has its rows, or has just said that it had taken the same block before and shows them.
 func (s *Sink) insert(ctx context.Context, b *block, batch uint64) error {
-	if err := s.insertOnce(ctx, b, batch); err != nil {
+	if err := s.insertOnce(ctx, s.pool, b, batch); err != nil {
 		return writeError(fmt.Sprintf("write %d rows to %s", b.rows(), b.table), err)
 	}
 	fault.At(fault.PointBlock)
 	return nil
 }
 
-func (s *Sink) insertOnce(ctx context.Context, b *block, batch uint64) error {
+func (s *Sink) insertOnce(ctx context.Context, to *pool, b *block, batch uint64) error {
 	for attempt := range attemptsMax {
 		if fault.Off(fault.Attempt) && attempt > 0 {
-			_, err := s.send(ctx, b, s.settings(b.token(s.pipeline, batch, 0)))
+			_, err := s.send(ctx, to, b, s.settings(b.token(s.pipeline, batch, 0)))
 			return err
 		}
-		duplicates, err := s.send(ctx, b, s.settings(b.token(s.pipeline, batch, attempt)))
+		duplicates, err := s.send(ctx, to, b, s.settings(b.token(s.pipeline, batch, attempt)))
 		if err != nil || duplicates == 0 {
 			return err
 		}
@@ -39,7 +39,7 @@ func (s *Sink) insertOnce(ctx context.Context, b *block, batch uint64) error {
 		if fault.Off(fault.Verify) {
 			return nil
 		}
-		missing, err := s.missing(ctx, b, batch)
+		missing, err := s.missing(ctx, to, b, batch)
 		if err != nil {
 			return fmt.Errorf("verify a repeated block: %w", err)
 		}
@@ -51,7 +51,7 @@ func (s *Sink) insertOnce(ctx context.Context, b *block, batch uint64) error {
 	}
 	// Rows of an older batch may have been replaced since, so that they are not found under any token. Every table is keyed, so
 	// that sending them once more is harmless.
-	_, err := s.send(ctx, b, withoutToken)
+	_, err := s.send(ctx, to, b, withoutToken)
 	return err
 }
 
@@ -78,9 +78,9 @@ func (s *Sink) settings(token string) []ch.Setting {
 }
 
 // send runs one INSERT of one block and gives how many blocks the server dropped as duplicates.
-func (s *Sink) send(ctx context.Context, b *block, settings []ch.Setting) (duplicates int64, err error) {
+func (s *Sink) send(ctx context.Context, to *pool, b *block, settings []ch.Setting) (duplicates int64, err error) {
 	start := s.clock()
-	err = s.pool.do(ctx, func() ch.Query {
+	err = to.do(ctx, func() ch.Query {
 		duplicates = 0
 		return ch.Query{Body: b.statement, Input: b.input, Settings: settings,
 			OnProfileEvents: func(_ context.Context, events []ch.ProfileEvent) error {
@@ -103,7 +103,7 @@ func (s *Sink) send(ctx context.Context, b *block, settings []ch.Setting) (dupli
 // missing tells how many keys of a block the table does not have as they were sent. It compares contents, not counts: rows of another
 // block with the same batch number, such as one of a line that started over, do not stand for those of this one. The server merges
 // rows of one key within a block, so that keys are counted, not rows.
-func (s *Sink) missing(ctx context.Context, b *block, batch uint64) (uint64, error) {
+func (s *Sink) missing(ctx context.Context, from *pool, b *block, batch uint64) (uint64, error) {
 	var columns []string
 	for _, c := range b.input {
 		if _, isJSON := c.Data.(*jsons); !isJSON && c.Data != b.measured { // the JSON type does not give back the text
@@ -118,7 +118,7 @@ func (s *Sink) missing(ctx context.Context, b *block, batch uint64) (uint64, err
 	}
 	var n proto.ColInt64
 	var total int64
-	err := s.pool.do(ctx, func() ch.Query {
+	err := from.do(ctx, func() ch.Query {
 		total = 0
 		return ch.Query{Body: query, Result: proto.Results{{Name: "n", Data: &n}}, ExternalTable: "sent", ExternalData: b.input,
 			Settings: []ch.Setting{duplicatePaths},

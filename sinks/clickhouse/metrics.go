@@ -9,7 +9,7 @@ type metrics struct {
 }
 
 // newMetrics registers the metrics, with every table present from the start.
-func newMetrics(reg prometheus.Registerer, tables []table) *metrics {
+func newMetrics(reg prometheus.Registerer, tables []string) *metrics {
 	label := []string{"table"}
 	m := &metrics{
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "seamline_clickhouse_rows_total",
@@ -23,9 +23,9 @@ func newMetrics(reg prometheus.Registerer, tables []table) *metrics {
 		reg.MustRegister(m.rows, m.seconds, m.duplicates)
 	}
 	for _, t := range tables {
-		m.rows.WithLabelValues(t.name())
-		m.seconds.WithLabelValues(t.name())
-		m.duplicates.WithLabelValues(t.name())
+		m.rows.WithLabelValues(t)
+		m.seconds.WithLabelValues(t)
+		m.duplicates.WithLabelValues(t)
 	}
 	return m
 }

@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,8 +43,12 @@ type Sink struct {
 	tables  []table // all but commits, for their names; each plan has its own
 	commits *commitTable
 	plans   plans
+	state   *stateTable
 	writing sync.Mutex // held by Write, so that batches are written one after the other
 }
+
+// asideConnections are for what goes on beside the batches: copies of the state, and questions.
+const asideConnections = 2
 
 // Waits of Open.
 const (
@@ -72,16 +78,22 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
+	aside := cfg
+	aside.Connections = asideConnections
+	statePool, err := newPool(aside)
+	if err != nil {
+		return nil, err
+	}
 	isJSON, err := prepare(ctx, cfg, opt)
 	if err != nil {
 		return nil, err
 	}
 	s := &Sink{cfg: cfg, pipeline: opt.PipelineID, log: opt.Log, pool: pool, clock: time.Now, tables: allTables(cfg.Database, isJSON),
-		commits: newCommitTable(cfg.Database, opt)}
+		commits: newCommitTable(cfg.Database, opt), state: newStateTable(cfg.Database, statePool)}
 	s.plans.make = func() *plan {
 		return &plan{tables: allTables(cfg.Database, isJSON), commits: newCommitTable(cfg.Database, opt), spare: newHalves(cfg.Database, isJSON)}
 	}
-	s.metrics = newMetrics(opt.Registry, append(s.tables[:len(s.tables):len(s.tables)], s.commits))
+	s.metrics = newMetrics(opt.Registry, slices.Sorted(maps.Keys(keys)))
 	return s, nil
 }
 
@@ -177,5 +189,6 @@ func (s *Sink) Close() error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	s.pool.close()
+	s.state.pool.close()
 	return nil
 }
