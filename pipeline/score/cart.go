@@ -1,12 +1,29 @@
 package score
 
 import (
-	"slices"
+	"cmp"
 
 	"github.com/seamline/seamline/schemas"
 )
 
-// sku gives the dense index of an SKU.
+// cartOp is one change of a cart.
+type cartOp struct {
+	time     schemas.Time
+	quantity schemas.Decimal // negative: taken out; 0: all of it taken out
+	price    schemas.Decimal
+	sku      uint32
+}
+
+// cartNode is a change in the ledger of a leaf.
+type cartNode struct {
+	cartOp
+	next uint32 // an earlier change; 0 for none
+}
+
+// cartOpsMax bounds a leaf's cart ledger; the oldest changes fall out first.
+const cartOpsMax = 128
+
+// sku gives the dense index of an SKU. Names stay ordinary strings: a catalog is small beside the people who buy from it.
 func (s *Stage) sku(name string) uint32 {
 	if i, ok := s.skuIndex[name]; ok {
 		return i
@@ -19,7 +36,7 @@ func (s *Stage) sku(name string) uint32 {
 }
 
 // cart adds a change to the leaf's ledger, in its place by time.
-func (s *Stage) cart(e *schemas.Event) {
+func (s *Stage) cart(e *schemas.Event, l *leaf) {
 	if e.SKU == "" {
 		return
 	}
@@ -33,24 +50,72 @@ func (s *Stage) cart(e *schemas.Event) {
 	case op.quantity == 0:
 		op.quantity = schemas.DecimalOne
 	}
-	ops := s.carts[e.Leaf]
-	at, _ := slices.BinarySearchFunc(ops, op, compareOps)
-	ops = slices.Insert(ops, at, op)
-	if len(ops) > cartOpsMax {
-		ops = slices.Delete(ops, 0, len(ops)-cartOpsMax)
+	s.addOp(l, op)
+	if !l.cartUnsaved {
+		l.cartUnsaved = true
+		s.unsaved.carts = append(s.unsaved.carts, e.Leaf)
 	}
-	s.carts[e.Leaf] = ops
-	s.unsaved.carts[e.Leaf] = struct{}{}
 }
 
+// addOp puts a change into a ledger, which begins with the latest.
+func (s *Stage) addOp(l *leaf, op cartOp) {
+	at := &l.cart
+	for *at != 0 {
+		n := s.carts.At(*at)
+		if compareOps(n.cartOp, op) <= 0 {
+			break
+		}
+		at = &n.next
+	}
+	if l.cartOps == 0 {
+		s.cartCount++
+	}
+	node := cartNode{cartOp: op, next: *at}
+	if i := s.cartFree; i != 0 {
+		unused := s.carts.At(i)
+		s.cartFree, *unused, *at = unused.next, node, i
+	} else {
+		*at = s.carts.Append(node)
+	}
+	if l.cartOps++; l.cartOps > cartOpsMax {
+		s.dropOldest(l)
+	}
+}
+
+// dropOldest takes the last change out of a ledger.
+func (s *Stage) dropOldest(l *leaf) {
+	at := &l.cart
+	for {
+		i := *at
+		n := s.carts.At(i)
+		if n.next == 0 {
+			*at, n.next, s.cartFree = 0, s.cartFree, i
+			break
+		}
+		at = &n.next
+	}
+	l.cartOps--
+}
+
+// appendOpsOf appends a leaf's ledger, latest change first.
+func (s *Stage) appendOpsOf(ops []cartOp, l *leaf) []cartOp {
+	for i := l.cart; i != 0; {
+		n := s.carts.At(i)
+		ops = append(ops, n.cartOp)
+		i = n.next
+	}
+	return ops
+}
+
+// compareOps orders changes by time, then by all else that they consist of.
 func compareOps(a, b cartOp) int {
 	switch {
 	case a.time != b.time:
-		return int(max(-1, min(1, a.time-b.time)))
+		return cmp.Compare(a.time, b.time)
 	case a.sku != b.sku:
-		return int(a.sku) - int(b.sku)
+		return cmp.Compare(a.sku, b.sku)
 	case a.quantity != b.quantity:
-		return int(max(-1, min(1, a.quantity-b.quantity)))
+		return cmp.Compare(a.quantity, b.quantity)
 	}
-	return int(max(-1, min(1, a.price-b.price)))
+	return cmp.Compare(a.price, b.price)
 }

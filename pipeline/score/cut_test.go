@@ -116,7 +116,7 @@ func walked(t *testing.T, rng *rand.Rand, events []*schemas.Event, leaves uint32
 	cfg := DefaultConfig()
 	cfg.CartOpen, cfg.AtRiskAfter, cfg.LapsedAfter = cfg.CartOpen/100, cfg.AtRiskAfter/1000, cfg.LapsedAfter/1000
 	w := &walk{graph: newPeople(leaves), due: map[uint32]schemas.Time{}}
-	w.stage = New(cfg, w.graph, prometheus.NewRegistry())
+	w.stage = New(cfg, w.graph, nil, prometheus.NewRegistry())
 	w.result = result{rows: map[uint32]schemas.Profile{}, saved: shelf{}}
 	clock, number := schemas.Time(0), uint64(0)
 	for batch := range slices.Chunk(events, size) {
@@ -205,7 +205,7 @@ func TestCuts(t *testing.T) {
 func TestRefundBySomebodyElse(t *testing.T) {
 	t.Parallel()
 	g := newPeople(2)
-	s := New(DefaultConfig(), g, prometheus.NewRegistry())
+	s := New(DefaultConfig(), g, nil, prometheus.NewRegistry())
 	back := with(sale("a", day0+1, 2, 40), func(e *schemas.Event) { e.Type = schemas.TypeRefund })
 	for number, e := range []*schemas.Event{sale("a", day0, 1, 100), back} {
 		b := &schemas.Batch{Number: uint64(number), Touched: []schemas.Touch{{Profile: e.Leaf}}}

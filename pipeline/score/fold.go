@@ -44,8 +44,8 @@ func (s *Stage) profile(p *schemas.Profile, index uint32, b *schemas.Batch) bool
 	s.graph.Leaves(index, f.collect)
 	slices.Sort(f.leaves)
 	for _, i := range f.leaves {
-		if int(i) < len(s.leaves) {
-			s.addLeaf(p, i)
+		if int(i) < s.leaves.Len() {
+			s.addLeaf(p, s.leaves.At(i))
 		}
 	}
 	s.graph.Count(p)
@@ -55,8 +55,8 @@ func (s *Stage) profile(p *schemas.Profile, index uint32, b *schemas.Batch) bool
 }
 
 // addLeaf adds the order-free parts of a leaf and collects the rest for the folds below.
-func (s *Stage) addLeaf(p *schemas.Profile, i uint32) {
-	l, f := &s.leaves[i], &s.fold
+func (s *Stage) addLeaf(p *schemas.Profile, l *leaf) {
+	f := &s.fold
 	for c := range l.channels {
 		from, to := &l.channels[c], &p.Channels[c]
 		if from.events == 0 {
@@ -76,10 +76,16 @@ func (s *Stage) addLeaf(p *schemas.Profile, i uint32) {
 	p.CheckoutAt = max(p.CheckoutAt, l.checkout)
 	p.Refunds += l.refunds
 	addEmail(&p.Email, &l.email)
-	for o := l.orders; o != 0; o = s.orders[o].next {
-		f.orders = append(f.orders, o)
+	f.orders = s.appendOrdersOf(f.orders, l)
+	f.ops = s.appendOpsOf(f.ops, l)
+}
+
+// appendOrdersOf appends the indexes of a leaf's orders, in no order that means anything.
+func (s *Stage) appendOrdersOf(list []uint32, l *leaf) []uint32 {
+	for i := l.orders; i != 0; i = s.orders.At(i).next {
+		list = append(list, i)
 	}
-	f.ops = append(f.ops, s.carts[i]...)
+	return list
 }
 
 // earlier gives the smaller of two times of which 0 means none.
@@ -109,7 +115,7 @@ func (s *Stage) foldOrders(p *schemas.Profile) {
 	main := s.mainCurrency()
 	f.days = f.days[:0]
 	for _, i := range f.orders {
-		o := &s.orders[i]
+		o := s.orders.At(i)
 		c := &p.Channels[o.channel]
 		if o.currency == main || o.currency == 0 {
 			p.Revenue += o.net()
@@ -141,7 +147,7 @@ func (s *Stage) mainCurrency() currency {
 	f := &s.fold
 	f.currencies = f.currencies[:0]
 	for _, i := range f.orders {
-		o := &s.orders[i]
+		o := s.orders.At(i)
 		if o.currency == 0 {
 			continue
 		}

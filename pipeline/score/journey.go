@@ -17,8 +17,11 @@ func (s *Stage) place(p *schemas.Profile, t schemas.Touch, m *schemas.Moment) {
 	for {
 		stage, until := s.stage(p, at)
 		if j.since == 0 || j.stage != stage {
-			*j = journey{stage: stage, since: at}
-			s.unsaved.journeys[p.Index] = struct{}{}
+			j.stage, j.since = stage, at
+			if !j.unsaved {
+				j.unsaved = true
+				s.unsaved.journeys = append(s.unsaved.journeys, p.Index)
+			}
 		}
 		if until == 0 || until > m.Clock {
 			p.Stage, p.StageSince = j.stage, j.since
@@ -33,10 +36,8 @@ func (s *Stage) place(p *schemas.Profile, t schemas.Touch, m *schemas.Moment) {
 
 // journey gives what is known of a profile's journey.
 func (s *Stage) journey(profile uint32) *journey {
-	if int(profile) >= len(s.journeys) {
-		s.journeys = append(s.journeys, make([]journey, int(profile)+1-len(s.journeys))...)
-	}
-	return &s.journeys[profile]
+	s.journeys.Extend(int(profile) + 1)
+	return s.journeys.At(profile)
 }
 
 // stage says how far a person has come, and when time alone changes that; 0 for never.

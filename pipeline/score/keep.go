@@ -1,25 +1,18 @@
 package score
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/seamline/seamline/schemas"
 )
 
-// unsaved names what changed since the last Save.
+// unsaved lists what changed since the last Save, each entry once: it is marked where it is kept.
 type unsaved struct {
-	leaves, orders, carts, journeys map[uint32]struct{}
-	sessions                        map[uint64]struct{}
+	leaves, orders, carts, journeys []uint32
+	sessions                        []uint64
 	skus                            int // already saved
-}
-
-func newUnsaved() unsaved {
-	return unsaved{leaves: map[uint32]struct{}{}, orders: map[uint32]struct{}{},
-		carts: map[uint32]struct{}{}, journeys: map[uint32]struct{}{}, sessions: map[uint64]struct{}{}, skus: 1}
 }
 
 // Kinds of stored entry, the first byte of each key.
@@ -34,54 +27,65 @@ const (
 
 var errEntry = errors.New("an entry of the score state is damaged")
 
-func key32(kind byte, i uint32) []byte { return binary.BigEndian.AppendUint32([]byte{kind}, i) }
-
 // Save writes what changed since the last Save.
 func (s *Stage) Save(w schemas.StateWriter) error {
 	u := &s.unsaved
-	var failed error
-	put := func(key, value []byte) {
-		if failed == nil {
-			failed = w.Put(key, value)
-		}
-	}
+	put := putter{w: w}
 	for ; u.skus < len(s.skus); u.skus++ {
-		put(key32(keySKU, uint32(u.skus)), []byte(s.skus[u.skus]))
+		put.entry32(keySKU, uint32(u.skus), append(put.value[:0], s.skus[u.skus]...))
 	}
-	for _, i := range sorted(u.leaves) {
-		put(key32(keyLeaf, i), appendLeaf(nil, &s.leaves[i]))
+	slices.Sort(u.leaves)
+	for _, i := range u.leaves {
+		l := s.leaves.At(i)
+		l.unsaved = false
+		put.entry32(keyLeaf, i, appendLeaf(put.value[:0], l))
 	}
-	for _, i := range sorted(u.orders) {
-		put(key32(keyOrder, i), appendOrder(nil, &s.orders[i]))
+	slices.Sort(u.orders)
+	for _, i := range u.orders {
+		o := s.orders.At(i)
+		o.unsaved = false
+		put.entry32(keyOrder, i, appendOrder(put.value[:0], o))
 	}
-	for _, i := range sorted(u.carts) {
-		put(key32(keyCart, i), appendOps(nil, s.carts[i]))
+	slices.Sort(u.carts)
+	for _, i := range u.carts {
+		l := s.leaves.At(i)
+		l.cartUnsaved = false
+		put.entry32(keyCart, i, s.appendCart(put.value[:0], l))
 	}
-	for _, k := range sorted(u.sessions) {
-		at := s.sessions[k]
-		v := binary.AppendUvarint(binary.AppendUvarint(nil, at.id), at.previousID)
-		for _, t := range []schemas.Time{at.start, at.end, at.previousStart, at.previousEnd} {
-			v = binary.AppendVarint(v, int64(t))
-		}
-		put(binary.BigEndian.AppendUint64([]byte{keySession}, k), v)
+	slices.Sort(u.sessions)
+	for _, k := range u.sessions {
+		at := s.sessions.Ref(k)
+		at.unsaved = false
+		put.key = binary.BigEndian.AppendUint64(append(put.key[:0], keySession), k)
+		put.entry(appendSession(put.value[:0], at))
 	}
-	for _, i := range sorted(u.journeys) {
-		j := &s.journeys[i]
-		put(key32(keyJourney, i), binary.AppendVarint([]byte{byte(j.stage)}, int64(j.since)))
+	slices.Sort(u.journeys)
+	for _, i := range u.journeys {
+		j := s.journeys.At(i)
+		j.unsaved = false
+		put.entry32(keyJourney, i, binary.AppendVarint(append(put.value[:0], byte(j.stage)), int64(j.since)))
 	}
-	skus := u.skus
-	*u = newUnsaved()
-	u.skus = skus
-	return failed
+	*u = unsaved{leaves: u.leaves[:0], orders: u.orders[:0], carts: u.carts[:0], journeys: u.journeys[:0], sessions: u.sessions[:0], skus: u.skus}
+	return put.failed
 }
 
-func sorted[K cmp.Ordered](set map[K]struct{}) []K {
-	list := make([]K, 0, len(set))
-	for k := range set {
-		list = append(list, k)
+// putter puts entries until one fails, and uses its memory again.
+type putter struct {
+	w          schemas.StateWriter
+	key, value []byte
+	failed     error
+}
+
+func (p *putter) entry32(kind byte, i uint32, value []byte) {
+	p.key = binary.BigEndian.AppendUint32(append(p.key[:0], kind), i)
+	p.entry(value)
+}
+
+func (p *putter) entry(value []byte) {
+	p.value = value
+	if p.failed == nil {
+		p.failed = p.w.Put(p.key, value)
 	}
-	slices.Sort(list)
-	return list
 }
 
 func appendLeaf(b []byte, l *leaf) []byte {
@@ -175,9 +179,19 @@ func decodeOrder(v []byte) (order, error) {
 	return o, r.end()
 }
 
-func appendOps(b []byte, ops []cartOp) []byte {
-	b = binary.AppendUvarint(b, uint64(len(ops)))
-	for _, op := range ops {
+func appendSession(b []byte, at *session) []byte {
+	b = binary.AppendUvarint(binary.AppendUvarint(b, at.id), at.previousID)
+	for _, t := range [...]schemas.Time{at.start, at.end, at.previousStart, at.previousEnd} {
+		b = binary.AppendVarint(b, int64(t))
+	}
+	return b
+}
+
+// appendCart writes a leaf's ledger, oldest change first.
+func (s *Stage) appendCart(b []byte, l *leaf) []byte {
+	s.fold.ops = s.appendOpsOf(s.fold.ops[:0], l)
+	b = binary.AppendUvarint(b, uint64(len(s.fold.ops)))
+	for _, op := range slices.Backward(s.fold.ops) {
 		b = binary.AppendVarint(b, int64(op.time))
 		b = binary.AppendUvarint(b, uint64(op.sku))
 		b = binary.AppendVarint(b, int64(op.quantity))
@@ -197,138 +211,18 @@ func (s *Stage) encodeProfile(b []byte) []byte {
 	var empty leaf
 	for _, i := range f.leaves {
 		l := &empty
-		if int(i) < len(s.leaves) {
-			l = &s.leaves[i]
+		if int(i) < s.leaves.Len() {
+			l = s.leaves.At(i)
 		}
 		b = binary.AppendUvarint(b, uint64(i))
 		b = appendLeaf(b, l)
-		f.orders = f.orders[:0]
-		for o := l.orders; o != 0; o = s.orders[o].next {
-			f.orders = append(f.orders, o)
-		}
+		f.orders = s.appendOrdersOf(f.orders[:0], l)
 		slices.Sort(f.orders)
 		b = binary.AppendUvarint(b, uint64(len(f.orders)))
 		for _, o := range f.orders {
-			b = appendOrder(b, &s.orders[o])
+			b = appendOrder(b, s.orders.At(o))
 		}
-		b = appendOps(b, s.carts[i])
+		b = s.appendCart(b, l)
 	}
 	return b
-}
-
-// Load reads all state. The lists of orders are rebuilt in the order of their indexes.
-func (s *Stage) Load(r schemas.StateReader) error {
-	err := r.Each(func(key, v []byte) error {
-		if key[0] == keySession {
-			return s.loadSession(binary.BigEndian.Uint64(key[1:]), v)
-		}
-		i := binary.BigEndian.Uint32(key[1:])
-		switch key[0] {
-		case keySKU:
-			if s.sku(string(v)) != i {
-				return errEntry
-			}
-		case keyLeaf:
-			return decodeLeaf(v, s.leaf(i))
-		case keyOrder:
-			return s.loadOrder(i, v)
-		case keyCart:
-			return s.loadCart(i, v)
-		case keyJourney:
-			rd := reader{b: v}
-			if n := int(i) + 1 - len(s.journeys); n > 0 {
-				s.journeys = append(s.journeys, make([]journey, n)...)
-			}
-			s.journeys[i] = journey{stage: schemas.JourneyStage(rd.byte()), since: schemas.Time(rd.varint())}
-			return rd.end()
-		default:
-			return fmt.Errorf("unknown entry %q", key[0])
-		}
-		return nil
-	})
-	s.unsaved = newUnsaved()
-	s.unsaved.skus = len(s.skus)
-	return err
-}
-
-func (s *Stage) loadOrder(i uint32, v []byte) error {
-	o, err := decodeOrder(v)
-	if err != nil || int(i) != len(s.orders) {
-		return errors.Join(errEntry, err)
-	}
-	leaf := o.leaf
-	o.leaf = 0
-	s.orders = append(s.orders, o)
-	if o.key != 0 {
-		s.orderIdx[o.key] = i
-	}
-	s.own(i, leaf)
-	return nil
-}
-
-func (s *Stage) loadCart(i uint32, v []byte) error {
-	r := reader{b: v}
-	var ops []cartOp
-	for n := r.uvarint(); n > 0 && !r.bad; n-- {
-		ops = append(ops, cartOp{time: schemas.Time(r.varint()), sku: uint32(r.uvarint()), quantity: schemas.Decimal(r.varint()), price: schemas.Decimal(r.varint())})
-	}
-	if !slices.IsSortedFunc(ops, compareOps) {
-		return errEntry
-	}
-	s.carts[i] = ops
-	return r.end()
-}
-
-func (s *Stage) loadSession(k uint64, v []byte) error {
-	r := reader{b: v}
-	at := session{id: r.uvarint(), previousID: r.uvarint()}
-	for _, t := range []*schemas.Time{&at.start, &at.end, &at.previousStart, &at.previousEnd} {
-		*t = schemas.Time(r.varint())
-	}
-	s.sessions[k] = at
-	return r.end()
-}
-
-// reader reads what the append functions wrote, and remembers whether it ran out.
-type reader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *reader) uvarint() uint64 {
-	n, size := binary.Uvarint(r.b)
-	return n * r.skip(size)
-}
-
-func (r *reader) varint() int64 {
-	n, size := binary.Varint(r.b)
-	return n * int64(r.skip(size))
-}
-
-func (r *reader) byte() byte {
-	if len(r.b) == 0 {
-		r.bad = true
-		return 0
-	}
-	c := r.b[0]
-	r.b = r.b[1:]
-	return c
-}
-
-// skip moves on by size and gives 1, or marks the entry damaged and gives 0.
-func (r *reader) skip(size int) uint64 {
-	if size <= 0 {
-		r.bad = true
-		r.b = nil
-		return 0
-	}
-	r.b = r.b[size:]
-	return 1
-}
-
-func (r *reader) end() error {
-	if r.bad || len(r.b) > 0 {
-		return errEntry
-	}
-	return nil
 }

@@ -15,6 +15,10 @@ type leaf struct {
 	email        schemas.EmailTotals
 	refunds      int64
 	orders       uint32 // head of the list of orders, through order.next
+	cart         uint32 // head of the ledger of cart changes, latest first
+	cartOps      uint32
+	unsaved      bool // changed since the last Save
+	cartUnsaved  bool
 }
 
 // seen is presence on one channel.
@@ -38,6 +42,7 @@ type order struct {
 	sold     bool // a sale was seen
 	void     bool // taken back as if it had never been
 	returned bool // refunded as a whole, by a refund that named no amount
+	unsaved  bool // changed since the last Save
 }
 
 // net is what the order contributes to revenue as far as it is known.
@@ -71,26 +76,9 @@ func (c currency) String() string {
 	return string([]byte{byte(c >> 16), byte(c >> 8), byte(c)})
 }
 
-// session is the last two sessions of one device.
-type session struct {
-	id, previousID             uint64
-	start, end                 schemas.Time
-	previousStart, previousEnd schemas.Time
-}
-
-// cartOp is one change of a cart. The ledger of a leaf is kept in the order of time, then SKU, and begins after the last order.
-type cartOp struct {
-	time     schemas.Time
-	sku      uint32
-	quantity schemas.Decimal // negative: taken out; 0: all of it taken out
-	price    schemas.Decimal
-}
-
-// cartOpsMax bounds a leaf's cart ledger; the oldest changes fall out first.
-const cartOpsMax = 128
-
 // journey is the stage that a profile was in last.
 type journey struct {
-	stage schemas.JourneyStage
-	since schemas.Time
+	since   schemas.Time // 0 before the profile was placed
+	stage   schemas.JourneyStage
+	unsaved bool
 }

@@ -15,7 +15,7 @@ func (s *Stage) trade(e *schemas.Event) (owner uint32) {
 		return 0
 	}
 	i := s.lookUp(e)
-	o := &s.orders[i]
+	o := s.orders.At(i)
 	before := o.net()
 	switch e.Type {
 	case schemas.TypeRefund:
@@ -63,26 +63,29 @@ func (s *Stage) lookUp(e *schemas.Event) uint32 {
 	i, known := uint32(0), false
 	if e.OrderID != "" {
 		key = s.orderKey(e)
-		i, known = s.orderIdx[key]
+		i, known = s.orderIndex.Get(key)
 	}
 	if !known {
-		i = uint32(len(s.orders))
-		s.orders = append(s.orders, order{key: key, time: e.Time, currency: packCurrency(e.Currency), channel: e.Channel})
+		i = s.orders.Append(order{key: key, time: e.Time, currency: packCurrency(e.Currency), channel: e.Channel})
 		if key != 0 {
-			s.orderIdx[key] = i
+			s.orderIndex.Put(key, i)
 		}
 	}
-	s.unsaved.orders[i] = struct{}{}
+	if o := s.orders.At(i); !o.unsaved {
+		o.unsaved = true
+		s.unsaved.orders = append(s.unsaved.orders, i)
+	}
 	s.own(i, e.Leaf)
 	return i
 }
 
 // own puts an order without an owner into a leaf's list.
 func (s *Stage) own(i, leaf uint32) {
-	if leaf == 0 || s.orders[i].leaf != 0 {
+	o := s.orders.At(i)
+	if leaf == 0 || o.leaf != 0 {
 		return
 	}
-	l := s.leaf(leaf)
-	s.orders[i].leaf, s.orders[i].next = leaf, l.orders
+	l := s.leafAt(leaf)
+	o.leaf, o.next = leaf, l.orders
 	l.orders = i
 }

@@ -6,32 +6,45 @@ import (
 	"github.com/seamline/seamline/schemas"
 )
 
+// session is the last two sessions of one device.
+type session struct {
+	id, previousID             uint64
+	start, end                 schemas.Time
+	previousStart, previousEnd schemas.Time
+	unsaved                    bool
+}
+
 // sessionize gives a web or app event its session: that of its device, as long as the silence before it is short enough.
 func (s *Stage) sessionize(e *schemas.Event, l *leaf) {
 	gap := schemas.Span(s.cfg.SessionGap)
 	key := s.deviceKey(e)
-	at, known := s.sessions[key]
+	at := s.sessions.Ref(key)
 	switch {
-	case known && e.Time >= at.start-gap && e.Time <= at.end+gap:
+	case at != nil && e.Time >= at.start-gap && e.Time <= at.end+gap:
 		at.start, at.end = min(at.start, e.Time), max(at.end, e.Time)
 		e.SessionID = at.id
-	case known && e.Time < at.start:
-		if at.previousID != 0 && e.Time >= at.previousStart-gap && e.Time <= at.previousEnd+gap {
-			at.previousStart, at.previousEnd = min(at.previousStart, e.Time), max(at.previousEnd, e.Time)
-			e.SessionID = at.previousID
-			break
+	case at != nil && e.Time < at.start:
+		if at.previousID == 0 || e.Time < at.previousStart-gap || e.Time > at.previousEnd+gap {
+			// Later than two sessions: a session of its own, which the next late event of the same time finds again.
+			e.SessionID = sessionID(key, e.Time-e.Time%gap)
+			return
 		}
-		// Later than two sessions: a session of its own, which the next late event of the same time finds again.
-		e.SessionID = sessionID(key, e.Time-e.Time%gap)
-		return
+		at.previousStart, at.previousEnd = min(at.previousStart, e.Time), max(at.previousEnd, e.Time)
+		e.SessionID = at.previousID
 	default:
+		if at == nil {
+			s.sessions.Put(key, session{})
+			at = s.sessions.Ref(key)
+		}
 		at.previousID, at.previousStart, at.previousEnd = at.id, at.start, at.end
 		at.id, at.start, at.end = sessionID(key, e.Time), e.Time, e.Time
 		e.SessionID = at.id
 		l.sessions++
 	}
-	s.sessions[key] = at
-	s.unsaved.sessions[key] = struct{}{}
+	if !at.unsaved {
+		at.unsaved = true
+		s.unsaved.sessions = append(s.unsaved.sessions, key)
+	}
 	if e.Time >= l.sessionStart {
 		l.lastSession, l.sessionStart = e.SessionID, e.Time
 	}

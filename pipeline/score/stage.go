@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unsafe"
 
 	"github.com/dchest/siphash"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -67,28 +69,34 @@ type Graph interface {
 
 // Stage is the score stage.
 type Stage struct {
-	cfg      Config
-	graph    Graph
-	leaves   []leaf
-	orders   []order
-	orderIdx map[uint64]uint32
-	sessions map[uint64]session
-	carts    map[uint32][]cartOp // by leaf
-	skus     []string
-	skuIndex map[string]uint32
-	journeys []journey // by profile index
-	fold     folder
-	owners   []uint32 // profiles that the batch touched through an order of theirs alone
-	unsaved  unsaved
-	scratch  []byte
-	metrics  *metrics
+	cfg        Config
+	graph      Graph
+	leaves     *slab.Slab[leaf]
+	orders     *slab.Slab[order] // the one with index 0 is nobody's
+	orderIndex *slab.Table[uint64, uint32]
+	sessions   *slab.Table[uint64, session] // by device
+	carts      *slab.Slab[cartNode]         // the one with index 0 is nobody's
+	cartFree   uint32                       // first of the list of nodes that are not used
+	cartCount  int                          // ledgers
+	journeys   *slab.Slab[journey]          // by profile
+	skus       []string
+	skuIndex   map[string]uint32
+	fold       folder
+	owners     []uint32 // profiles that the batch touched through an order of theirs alone
+	unsaved    unsaved
+	space      *slab.Space
+	scratch    []byte
+	metrics    *metrics
 }
 
-// New makes an empty stage over a graph.
-func New(cfg Config, graph Graph, reg prometheus.Registerer) *Stage {
-	s := &Stage{cfg: cfg, graph: graph, orders: make([]order, 1), orderIdx: map[uint64]uint32{},
-		sessions: map[uint64]session{}, carts: map[uint32][]cartOp{}, skus: make([]string, 1), skuIndex: map[string]uint32{},
-		unsaved: newUnsaved(), metrics: newMetrics(reg)}
+// New makes an empty stage over a graph, whose memory is in the space; a nil space is anonymous memory.
+func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) *Stage {
+	s := &Stage{cfg: cfg, graph: graph, leaves: slab.NewSlab[leaf](space), orders: slab.NewSlab[order](space),
+		orderIndex: slab.NewTable[uint64, uint32](space, slab.Hash64), sessions: slab.NewTable[uint64, session](space, slab.Hash64),
+		carts: slab.NewSlab[cartNode](space), journeys: slab.NewSlab[journey](space), skus: make([]string, 1), skuIndex: map[string]uint32{},
+		unsaved: unsaved{skus: 1}, space: space, metrics: newMetrics(reg)}
+	s.orders.Append(order{})
+	s.carts.Append(cartNode{})
 	s.fold.names = map[currency]string{}
 	s.fold.collect = func(leaf uint32) { s.fold.leaves = append(s.fold.leaves, leaf) }
 	return s
@@ -97,9 +105,15 @@ func New(cfg Config, graph Graph, reg prometheus.Registerer) *Stage {
 // Name is the stage's stable name.
 func (s *Stage) Name() string { return "score" }
 
-// Begin forgets what the batch before touched.
-func (s *Stage) Begin(*schemas.Batch) error {
+// eventBytes is what an event may add to the state.
+const eventBytes = int64(unsafe.Sizeof(leaf{}) + unsafe.Sizeof(order{}) + unsafe.Sizeof(session{}) + unsafe.Sizeof(cartNode{}) + unsafe.Sizeof(journey{}) + 2*16)
+
+// Begin makes sure that there is room for what the batch adds. It fails with slab.ErrFull where there is none.
+func (s *Stage) Begin(b *schemas.Batch) error {
 	s.owners = s.owners[:0]
+	if err := s.space.Reserve(int64(len(b.Events)) * eventBytes); err != nil {
+		return fmt.Errorf("score %d events: %w", len(b.Events), err)
+	}
 	return nil
 }
 
@@ -152,10 +166,10 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 		s.scratch = s.encodeProfile(s.scratch[:0])
 		p.State = slices.Clone(s.scratch) // rows outlive the batch in some sinks
 	}
-	s.metrics.leaves.Set(float64(len(s.leaves)))
-	s.metrics.orders.Set(float64(len(s.orders) - 1))
-	s.metrics.sessions.Set(float64(len(s.sessions)))
-	s.metrics.carts.Set(float64(len(s.carts)))
+	s.metrics.leaves.Set(float64(s.leaves.Len()))
+	s.metrics.orders.Set(float64(s.orders.Len() - 1))
+	s.metrics.sessions.Set(float64(s.sessions.Len()))
+	s.metrics.carts.Set(float64(s.cartCount))
 	return nil
 }
 
@@ -193,7 +207,7 @@ func (s *Stage) update(e *schemas.Event) (owner uint32) {
 	case schemas.TypeSearch:
 		l.searches++
 	case schemas.TypeCartAdd, schemas.TypeCartRemove:
-		s.cart(e)
+		s.cart(e, l)
 	case schemas.TypeCheckoutStart, schemas.TypeCheckoutStep:
 		l.checkout = max(l.checkout, e.Time)
 	case schemas.TypeMessageSent:
@@ -226,11 +240,17 @@ func count(e *schemas.Event, person, machine *uint64, last *schemas.Time) {
 
 // leaf gives the state of a leaf and marks it changed.
 func (s *Stage) leaf(i uint32) *leaf {
-	if int(i) >= len(s.leaves) {
-		s.leaves = append(s.leaves, make([]leaf, int(i)+1-len(s.leaves))...)
+	l := s.leafAt(i)
+	if !l.unsaved {
+		l.unsaved = true
+		s.unsaved.leaves = append(s.unsaved.leaves, i)
 	}
-	s.unsaved.leaves[i] = struct{}{}
-	return &s.leaves[i]
+	return l
+}
+
+func (s *Stage) leafAt(i uint32) *leaf {
+	s.leaves.Extend(int(i) + 1)
+	return s.leaves.At(i)
 }
 
 // Keys of the hashes below. They are part of the stored format.

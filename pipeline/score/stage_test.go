@@ -31,7 +31,7 @@ func (o one) Count(p *schemas.Profile) { p.UserIDs = 1 }
 const day0 = 20_000 * schemas.Day
 
 func newStage(leaves uint32) *Stage {
-	return New(DefaultConfig(), one{leaves}, prometheus.NewRegistry())
+	return New(DefaultConfig(), one{leaves}, nil, prometheus.NewRegistry())
 }
 
 // play applies events as one batch, all at one time, and gives the profile.
@@ -294,7 +294,7 @@ func settled(p *schemas.Profile) schemas.Profile {
 // restart saves a stage's whole state and loads it into a new one.
 func restart(t *testing.T, kept shelf, s *Stage) *Stage {
 	t.Helper()
-	again := New(s.cfg, s.graph, prometheus.NewRegistry())
+	again := New(s.cfg, s.graph, nil, prometheus.NewRegistry())
 	kept.restart(t, s, again)
 	return again
 }
@@ -302,7 +302,7 @@ func restart(t *testing.T, kept shelf, s *Stage) *Stage {
 func BenchmarkStep(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	const people, count = 100_000, 10_000
-	s := New(DefaultConfig(), crowd{}, prometheus.NewRegistry())
+	s := New(DefaultConfig(), crowd{}, nil, prometheus.NewRegistry())
 	events := randomEvents(rng, count, people)
 	batch := &schemas.Batch{Number: 1}
 	m := &schemas.Moment{Clock: day0 + 365*schemas.Day, Touched: make([]schemas.Touch, 1)}
