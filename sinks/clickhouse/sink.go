@@ -44,11 +44,26 @@ type Sink struct {
 	commits *commitTable
 	plans   plans
 	state   *stateTable
+	aside   *pool      // for questions and deletions
 	writing sync.Mutex // held by Write, so that batches are written one after the other
 }
 
-// asideConnections are for what goes on beside the batches: copies of the state, and questions.
-const asideConnections = 2
+// asideTimeoutMin is the least time that questions and deletions beside the batches get.
+const asideTimeoutMin = time.Hour
+
+// newPools gives the connections for batches, those for copies of the state, and those for what else goes on.
+func newPools(cfg Config) (batches, state, aside *pool, err error) {
+	if batches, err = newPool(cfg); err != nil {
+		return nil, nil, nil, err
+	}
+	cfg.Connections = 1
+	if state, err = newPool(cfg); err != nil {
+		return nil, nil, nil, err
+	}
+	cfg.WriteTimeout = max(cfg.WriteTimeout, asideTimeoutMin)
+	aside, err = newPool(cfg)
+	return batches, state, aside, err
+}
 
 // Waits of Open.
 const (
@@ -74,13 +89,7 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Sink, error) {
 	if opt.Report == nil {
 		opt.Report = func(error) {}
 	}
-	pool, err := newPool(cfg)
-	if err != nil {
-		return nil, err
-	}
-	aside := cfg
-	aside.Connections = asideConnections
-	statePool, err := newPool(aside)
+	pool, state, aside, err := newPools(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +98,7 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Sink, error) {
 		return nil, err
 	}
 	s := &Sink{cfg: cfg, pipeline: opt.PipelineID, log: opt.Log, pool: pool, clock: time.Now, tables: allTables(cfg.Database, isJSON),
-		commits: newCommitTable(cfg.Database, opt), state: newStateTable(cfg.Database, statePool)}
+		commits: newCommitTable(cfg.Database, opt), state: newStateTable(cfg.Database, state), aside: aside}
 	s.plans.make = func() *plan {
 		return &plan{tables: allTables(cfg.Database, isJSON), commits: newCommitTable(cfg.Database, opt), spare: newHalves(cfg.Database, isJSON)}
 	}
@@ -190,5 +199,6 @@ func (s *Sink) Close() error {
 	defer s.writing.Unlock()
 	s.pool.close()
 	s.state.pool.close()
+	s.aside.close()
 	return nil
 }
