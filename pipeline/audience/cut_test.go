@@ -133,13 +133,18 @@ func play(t *testing.T, rng *rand.Rand, list []Rule, events []happening, size in
 			inBatch[key] = true
 			p.out.rows[key] = m
 		}
-		if rng.IntN(4) == 0 {
+		switch rng.IntN(4) {
+		case 0:
 			again := New(list, nil, prometheus.NewRegistry())
 			p.out.saved.restart(t, p.stage, again)
 			if again.Changed() {
 				t.Fatal("rules that are the same count as changed")
 			}
 			p.stage = again
+		case 1:
+			if err := p.stage.Save(p.out.saved); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if err := p.stage.Save(p.out.saved); err != nil {

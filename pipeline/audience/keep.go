@@ -63,33 +63,48 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 	return nil
 }
 
+// loadEntries is after how many entries Load keeps the ceiling of memory and makes room for as many more.
+const loadEntries = 1 << 13
+
 // Load reads ledgers and members, and then lays the rules over them.
 func (s *Stage) Load(r schemas.StateReader) error {
 	s.audiences, s.changed = nil, false
 	clear(s.byName)
+	n := 0
 	err := r.Each(func(key, v []byte) error {
-		switch {
-		case len(key) == 5 && key[0] == keyAudience && len(v) > 40:
-			i := s.audience(string(v[40:]))
-			if i != binary.BigEndian.Uint32(key[1:]) {
-				return errEntry
+		if n%loadEntries == 0 {
+			if err := errors.Join(s.space.Trim(), s.space.Reserve(loadEntries*(profileBytes+nodeBytes))); err != nil {
+				return err
 			}
-			s.audiences[i].sequence, s.audiences[i].hash = binary.BigEndian.Uint64(v), [32]byte(v[8:40])
-		case len(key) == 9 && key[0] == keyMember && len(v) == 8:
-			m := member{binary.BigEndian.Uint32(key[1:]), binary.BigEndian.Uint32(key[5:])}
-			if int(m.audience) >= len(s.audiences) {
-				return errEntry
-			}
-			s.members.add(m.profile, m.audience, schemas.Time(binary.BigEndian.Uint64(v)))
-			s.audiences[m.audience].size++
-		default:
-			return errEntry
 		}
-		return nil
+		n++
+		return s.load(key, v)
 	})
 	had := len(s.audiences) > 0
 	s.define()
 	removed := slices.ContainsFunc(s.audiences, func(a audience) bool { return a.rule == nil && a.size > 0 })
 	s.changed = had && (s.changed || removed)
 	return err
+}
+
+// load takes one stored entry. Audiences come before members.
+func (s *Stage) load(key, v []byte) error {
+	switch {
+	case len(key) == 5 && key[0] == keyAudience && len(v) > 40:
+		i := s.audience(string(v[40:]))
+		if i != binary.BigEndian.Uint32(key[1:]) {
+			return errEntry
+		}
+		s.audiences[i].sequence, s.audiences[i].hash = binary.BigEndian.Uint64(v), [32]byte(v[8:40])
+	case len(key) == 9 && key[0] == keyMember && len(v) == 8:
+		m := member{binary.BigEndian.Uint32(key[1:]), binary.BigEndian.Uint32(key[5:])}
+		if int(m.audience) >= len(s.audiences) {
+			return errEntry
+		}
+		s.members.add(m.profile, m.audience, schemas.Time(binary.BigEndian.Uint64(v)))
+		s.audiences[m.audience].size++
+	default:
+		return errEntry
+	}
+	return nil
 }

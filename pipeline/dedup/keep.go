@@ -2,6 +2,7 @@ package dedup
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/seamline/seamline/schemas"
@@ -73,6 +74,9 @@ func (s *Stage) saveIDs(w schemas.StateWriter) error {
 // bucketsPerWindowBefore is into how many spans the window was cut where the state says nothing about it.
 const bucketsPerWindowBefore = 28
 
+// loadEntries is after how many entries Load keeps the ceiling of memory and makes room for as many more.
+const loadEntries = 1 << 13
+
 // Load reads the window and all remembered ids. Where buckets had another span the ids are put into new ones, which takes them for as old
 // as their bucket, and the next Save writes all of them.
 func (s *Stage) Load(r schemas.StateReader) error {
@@ -84,7 +88,14 @@ func (s *Stage) Load(r schemas.StateReader) error {
 		}
 		return bucketOf(schemas.Time(stored-1)*span, s.span)
 	}
+	n := 0
 	err := r.Each(func(key, v []byte) error {
+		if n%loadEntries == 0 {
+			if err := errors.Join(s.space.Trim(), s.space.Reserve(reserve(loadEntries))); err != nil {
+				return err
+			}
+		}
+		n++
 		switch {
 		case len(key) == len(keyWindow) && len(v) == windowBytes:
 			if span = schemas.Time(binary.BigEndian.Uint64(v)); span <= 0 {

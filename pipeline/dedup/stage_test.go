@@ -174,10 +174,15 @@ func firsts(t *testing.T, rng *rand.Rand, cfg Config, sights []sight, size int) 
 				b.Events = b.Events[1:]
 			}
 		}
-		if rng.IntN(5) == 0 {
+		switch rng.IntN(4) {
+		case 0:
 			again := New(cfg, nil, prometheus.NewRegistry())
 			stored.restart(t, s, again)
 			s = again
+		case 1:
+			if err := s.Save(stored); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if err := s.Save(stored); err != nil {

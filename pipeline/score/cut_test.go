@@ -16,10 +16,11 @@ import (
 type people struct {
 	owner  []uint32       // profile by leaf
 	merged []schemas.Time // by profile
+	rng    *rand.Rand     // for the order of leaves, which means nothing
 }
 
-func newPeople(leaves uint32) *people {
-	g := &people{owner: make([]uint32, leaves+1), merged: make([]schemas.Time, leaves+1)}
+func newPeople(leaves uint32, rng *rand.Rand) *people {
+	g := &people{rng: rng, owner: make([]uint32, leaves+1), merged: make([]schemas.Time, leaves+1)}
 	for i := range g.owner {
 		g.owner[i] = uint32(i)
 	}
@@ -32,8 +33,8 @@ func (g *people) Profile(p uint32) (schemas.ProfileID, schemas.Time) {
 func (g *people) Owner(leaf uint32) uint32 { return g.owner[leaf] }
 func (g *people) Count(p *schemas.Profile) { p.UserIDs = p.Index % 2 }
 func (g *people) Leaves(p uint32, f func(uint32)) {
-	for l := len(g.owner) - 1; l > 0; l-- {
-		if g.owner[l] == p {
+	for _, l := range g.rng.Perm(len(g.owner)) {
+		if l > 0 && g.owner[l] == p {
 			f(uint32(l))
 		}
 	}
@@ -115,7 +116,7 @@ func walked(t *testing.T, rng *rand.Rand, events []*schemas.Event, leaves uint32
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.CartOpen, cfg.AtRiskAfter, cfg.LapsedAfter = cfg.CartOpen/100, cfg.AtRiskAfter/1000, cfg.LapsedAfter/1000
-	w := &walk{graph: newPeople(leaves), due: map[uint32]schemas.Time{}}
+	w := &walk{graph: newPeople(leaves, rng), due: map[uint32]schemas.Time{}}
 	w.stage = New(cfg, w.graph, nil, prometheus.NewRegistry())
 	w.result = result{rows: map[uint32]schemas.Profile{}, saved: shelf{}}
 	clock, number := schemas.Time(0), uint64(0)
@@ -147,8 +148,13 @@ func walked(t *testing.T, rng *rand.Rand, events []*schemas.Event, leaves uint32
 			p.Version, p.CartSKUs = 0, slices.Clone(p.CartSKUs)
 			w.result.rows[p.Index] = p
 		}
-		if rng.IntN(4) == 0 {
+		switch rng.IntN(4) {
+		case 0:
 			w.stage = restart(t, w.result.saved, w.stage)
+		case 1:
+			if err := w.stage.Save(w.result.saved); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if err := w.stage.Save(w.result.saved); err != nil {
@@ -204,7 +210,7 @@ func TestCuts(t *testing.T) {
 // TestRefundBySomebodyElse: a refund with another customer's card changes the profile of the one who bought.
 func TestRefundBySomebodyElse(t *testing.T) {
 	t.Parallel()
-	g := newPeople(2)
+	g := newPeople(2, random(t))
 	s := New(DefaultConfig(), g, nil, prometheus.NewRegistry())
 	back := with(sale("a", day0+1, 2, 40), func(e *schemas.Event) { e.Type = schemas.TypeRefund })
 	for number, e := range []*schemas.Event{sale("a", day0, 1, 100), back} {

@@ -1,6 +1,9 @@
 package timers
 
-import "github.com/seamline/seamline/schemas"
+import (
+	"github.com/seamline/seamline/pipeline/slab"
+	"github.com/seamline/seamline/schemas"
+)
 
 // entry says when a profile is due.
 type entry struct {
@@ -10,53 +13,77 @@ type entry struct {
 
 func (e entry) before(f entry) bool { return e.due < f.due || e.due == f.due && e.profile < f.profile }
 
-// heap holds entries, the earliest first.
-type heap []entry
-
-func (h *heap) push(e entry) {
-	*h = append(*h, e)
-	h.up(len(*h) - 1)
+// heap holds entries, the earliest first. Its memory is never given back.
+type heap struct {
+	entries *slab.Slab[entry]
+	count   int
 }
 
-func (h heap) up(i int) {
+func (h *heap) at(i int) *entry { return h.entries.At(uint32(i)) }
+
+func (h *heap) append(e entry) {
+	h.entries.Extend(h.count + 1)
+	*h.at(h.count) = e
+	h.count++
+}
+
+func (h *heap) push(e entry) {
+	h.append(e)
+	i := h.count - 1
 	for i > 0 {
 		parent := (i - 1) / 2
-		if !h[i].before(h[parent]) {
-			return
+		above := h.at(parent)
+		if !e.before(*above) {
+			break
 		}
-		h[i], h[parent] = h[parent], h[i]
+		*h.at(i) = *above
 		i = parent
 	}
+	*h.at(i) = e
 }
 
 // pop takes the earliest entry out.
 func (h *heap) pop() entry {
-	first, last := (*h)[0], len(*h)-1
-	(*h)[0] = (*h)[last]
-	*h = (*h)[:last]
-	h.down(0)
+	first := *h.at(0)
+	h.count--
+	if h.count > 0 {
+		h.sink(0, *h.at(h.count))
+	}
 	return first
 }
 
-func (h heap) down(i int) {
+// sink puts an entry into the place of i or below.
+func (h *heap) sink(i int, e entry) {
 	for {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(h); child++ {
-			if h[child].before(h[least]) {
-				least = child
-			}
+		child := 2*i + 1
+		if child >= h.count {
+			break
 		}
-		if least == i {
-			return
+		below := h.at(child)
+		if child+1 < h.count && h.at(child+1).before(*below) {
+			child++
+			below = h.at(child)
 		}
-		h[i], h[least] = h[least], h[i]
-		i = least
+		if !below.before(e) {
+			break
+		}
+		*h.at(i) = *below
+		i = child
 	}
+	*h.at(i) = e
 }
 
-// order makes a heap of entries in any order.
-func (h heap) order() {
-	for i := len(h)/2 - 1; i >= 0; i-- {
-		h.down(i)
+// keep leaves out entries that which does not want, and brings the others into order.
+func (h *heap) keep(which func(e entry) bool) {
+	kept := 0
+	for i := range h.count {
+		if e := *h.at(i); which(e) {
+			*h.at(kept) = e
+			kept++
+		}
+	}
+	h.count = kept
+	for i := kept/2 - 1; i >= 0; i-- {
+		h.sink(i, *h.at(i))
 	}
 }

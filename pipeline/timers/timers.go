@@ -7,10 +7,13 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -18,15 +21,24 @@ import (
 type Queue struct {
 	clock   schemas.Time // never moves backwards
 	moment  schemas.Time // clock of the last moment, which never moves backwards either
-	due     map[uint32]schemas.Time
-	heap    heap // may hold entries that due no longer confirms
-	unsaved map[uint32]struct{}
+	armed   *slab.Slab[timer]
+	count   int      // profiles that are armed
+	heap    heap     // may hold entries that armed no longer confirms
+	unsaved []uint32 // profiles whose timer changed since the last Save
+	space   *slab.Space
 	waiting prometheus.Gauge
 }
 
-// New makes an empty queue.
-func New(reg prometheus.Registerer) *Queue {
-	q := &Queue{due: map[uint32]schemas.Time{}, unsaved: map[uint32]struct{}{},
+// timer is what is known of a profile.
+type timer struct {
+	due     schemas.Time // 0 for never
+	unsaved bool         // changed since the last Save
+	kept    bool         // found on the heap while that is tidied
+}
+
+// New makes an empty queue, whose memory is in the space; a nil space is anonymous memory.
+func New(space *slab.Space, reg prometheus.Registerer) *Queue {
+	q := &Queue{armed: slab.NewSlab[timer](space), heap: heap{entries: slab.NewSlab[entry](space)}, space: space,
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "seamline_audience_timers", Help: "Profiles that wait for a time to pass."})}
 	reg.MustRegister(q.waiting)
 	return q
@@ -44,7 +56,7 @@ func (q *Queue) Advance(t schemas.Time) { q.clock = max(q.clock, t) }
 // Due tells whether a timer falls due up to t.
 func (q *Queue) Due(t schemas.Time) bool {
 	q.skipReplaced()
-	return len(q.heap) > 0 && q.heap[0].due <= t
+	return q.heap.count > 0 && q.heap.at(0).due <= t
 }
 
 // Next gives the earliest timer that is due, of several the one of the smallest profile, and forgets it. A timer that was armed for
@@ -58,21 +70,29 @@ func (q *Queue) Next() (schemas.Touch, bool) {
 	return schemas.Touch{Profile: e.profile, Due: max(e.due, q.moment)}, true
 }
 
-// skipReplaced takes entries out that stand first and that due does not confirm.
+// skipReplaced takes entries out that stand first and were replaced.
 func (q *Queue) skipReplaced() {
-	for len(q.heap) > 0 && q.due[q.heap[0].profile] != q.heap[0].due {
+	for q.heap.count > 0 {
+		if e := q.heap.at(0); q.armed.At(e.profile).due == e.due {
+			return
+		}
 		q.heap.pop()
 	}
 }
 
 // Call makes a profile due at once, whatever timer it has.
-func (q *Queue) Call(profile uint32) {
-	q.set(profile, max(1, q.clock))
-	q.heap.push(entry{due: max(1, q.clock), profile: profile})
-}
+func (q *Queue) Call(profile uint32) { q.arm(profile, max(1, q.clock)) }
 
-// Begin has nothing to prepare.
-func (q *Queue) Begin(*schemas.Batch) error { return nil }
+// eventBytes is what an event may add to the state: it may touch a new profile and arm timers.
+const eventBytes = int64(unsafe.Sizeof(timer{}) + 2*unsafe.Sizeof(entry{}))
+
+// Begin makes sure that there is room for what the batch adds. It fails with slab.ErrFull where there is none.
+func (q *Queue) Begin(b *schemas.Batch) error {
+	if err := q.space.Reserve(int64(len(b.Events)) * eventBytes); err != nil {
+		return fmt.Errorf("timers of %d events: %w", len(b.Events), err)
+	}
+	return nil
+}
 
 // Step gives every touched profile the earliest of the timers that were asked for it, or none. It sorts the moment's timers.
 func (q *Queue) Step(_ *schemas.Batch, m *schemas.Moment) error {
@@ -84,13 +104,7 @@ func (q *Queue) Step(_ *schemas.Batch, m *schemas.Moment) error {
 		if at < len(m.Timers) && m.Timers[at].Profile == t.Profile {
 			due = m.Timers[at].Due
 		}
-		if due == q.due[t.Profile] {
-			continue
-		}
-		q.set(t.Profile, due)
-		if due != 0 {
-			q.heap.push(entry{due: due, profile: t.Profile})
-		}
+		q.arm(t.Profile, due)
 	}
 	return nil
 }
@@ -103,35 +117,59 @@ func compareTimers(a, b schemas.Touch) int {
 	return cmp.Compare(a.Due, b.Due)
 }
 
-// set remembers when a profile is due; 0 for never.
-func (q *Queue) set(profile uint32, due schemas.Time) {
-	if due == 0 {
-		delete(q.due, profile)
-	} else {
-		q.due[profile] = due
+// arm sets when a profile is due; 0 for never.
+func (q *Queue) arm(profile uint32, due schemas.Time) {
+	if q.set(profile, due) && due != 0 {
+		q.heap.push(entry{due: due, profile: profile})
 	}
-	q.unsaved[profile] = struct{}{}
 }
 
-// heapSlack is how many entries of the heap may be out of date before it is made anew, beside as many as are not.
+// set remembers when a profile is due, without putting it on the heap. It tells whether that is new.
+func (q *Queue) set(profile uint32, due schemas.Time) bool {
+	q.armed.Extend(int(profile) + 1)
+	t := q.armed.At(profile)
+	if t.due == due {
+		return false
+	}
+	switch {
+	case t.due == 0:
+		q.count++
+	case due == 0:
+		q.count--
+	}
+	t.due = due
+	if !t.unsaved {
+		t.unsaved = true
+		q.unsaved = append(q.unsaved, profile)
+	}
+	return true
+}
+
+// heapSlack is how many entries of the heap may be out of date before they are taken out, beside as many as are not.
 const heapSlack = 1024
 
 // Apply closes the batch. What it tidies up, nobody can tell.
 func (q *Queue) Apply(*schemas.Batch) error {
-	if len(q.heap) > 2*len(q.due)+heapSlack {
-		q.rebuild()
+	if q.heap.count > 2*q.count+heapSlack {
+		q.tidy()
 	}
-	q.waiting.Set(float64(len(q.due)))
+	q.waiting.Set(float64(q.count))
 	return nil
 }
 
-// rebuild leaves out entries that were replaced.
-func (q *Queue) rebuild() {
-	q.heap = q.heap[:0]
-	for profile, due := range q.due {
-		q.heap = append(q.heap, entry{due: due, profile: profile})
+// tidy leaves one entry of every timer on the heap.
+func (q *Queue) tidy() {
+	q.heap.keep(func(e entry) bool {
+		t := q.armed.At(e.profile)
+		if t.due != e.due || t.kept {
+			return false
+		}
+		t.kept = true
+		return true
+	})
+	for i := range q.heap.count {
+		q.armed.At(q.heap.at(i).profile).kept = false
 	}
-	q.heap.order()
 }
 
 var (
@@ -147,17 +185,16 @@ func (q *Queue) Save(w schemas.StateWriter) error {
 	if err := w.Put(keyClock, binary.BigEndian.AppendUint64(clock, uint64(q.moment))); err != nil {
 		return err
 	}
-	list := make([]uint32, 0, len(q.unsaved))
-	for p := range q.unsaved {
-		list = append(list, p)
-	}
-	slices.Sort(list)
-	for _, p := range list {
-		key := binary.BigEndian.AppendUint32([]byte{keyTimer}, p)
-		due, ok := q.due[p]
+	slices.Sort(q.unsaved)
+	var key, value []byte
+	for _, p := range q.unsaved {
+		t := q.armed.At(p)
+		t.unsaved = false
+		key = binary.BigEndian.AppendUint32(append(key[:0], keyTimer), p)
 		var err error
-		if ok {
-			err = w.Put(key, binary.BigEndian.AppendUint64(nil, uint64(due)))
+		if t.due != 0 {
+			value = binary.BigEndian.AppendUint64(value[:0], uint64(t.due))
+			err = w.Put(key, value)
 		} else {
 			err = w.Delete(key)
 		}
@@ -165,23 +202,44 @@ func (q *Queue) Save(w schemas.StateWriter) error {
 			return err
 		}
 	}
-	clear(q.unsaved)
+	q.unsaved = q.unsaved[:0]
 	return nil
 }
 
+// loadEntries is after how many entries Load keeps the ceiling of memory and makes room for as many more.
+const loadEntries = 1 << 13
+
 // Load reads the clock and all timers.
 func (q *Queue) Load(r schemas.StateReader) error {
+	n := 0
 	err := r.Each(func(key, v []byte) error {
-		switch {
-		case key[0] == keyClock[0] && len(key) == 1 && len(v) == 16:
-			q.clock, q.moment = schemas.Time(binary.BigEndian.Uint64(v)), schemas.Time(binary.BigEndian.Uint64(v[8:]))
-		case key[0] == keyTimer && len(key) == 5 && len(v) == 8:
-			q.due[binary.BigEndian.Uint32(key[1:])] = schemas.Time(binary.BigEndian.Uint64(v))
-		default:
+		if n%loadEntries == 0 {
+			if err := errors.Join(q.space.Trim(), q.space.Reserve(loadEntries*eventBytes)); err != nil {
+				return err
+			}
+		}
+		n++
+		return q.load(key, v)
+	})
+	q.tidy()
+	return err
+}
+
+func (q *Queue) load(key, v []byte) error {
+	switch {
+	case key[0] == keyClock[0] && len(key) == 1 && len(v) == 16:
+		q.clock, q.moment = schemas.Time(binary.BigEndian.Uint64(v)), schemas.Time(binary.BigEndian.Uint64(v[8:]))
+	case key[0] == keyTimer && len(key) == 5 && len(v) == 8:
+		p, due := binary.BigEndian.Uint32(key[1:]), schemas.Time(binary.BigEndian.Uint64(v))
+		q.armed.Extend(int(p) + 1)
+		if t := q.armed.At(p); t.due != 0 || due == 0 {
 			return errEntry
 		}
-		return nil
-	})
-	q.rebuild()
-	return err
+		q.armed.At(p).due = due
+		q.count++
+		q.heap.append(entry{due: due, profile: p})
+	default:
+		return errEntry
+	}
+	return nil
 }

@@ -65,7 +65,7 @@ func armed(timers ...schemas.Touch) func([]schemas.Touch, schemas.Time) []schema
 
 func TestEarliestFirst(t *testing.T) {
 	t.Parallel()
-	l := &line{q: New(prometheus.NewRegistry())}
+	l := &line{q: New(nil, prometheus.NewRegistry())}
 	l.advance(t, 100)
 	l.ask = armed(schemas.Touch{Profile: 1, Due: 200}, schemas.Touch{Profile: 2, Due: 160}, schemas.Touch{Profile: 1, Due: 150},
 		schemas.Touch{Profile: 3, Due: 300}, schemas.Touch{Profile: 4, Due: 160})
@@ -99,13 +99,13 @@ func TestEarliestFirst(t *testing.T) {
 
 func TestCall(t *testing.T) {
 	t.Parallel()
-	l := &line{q: New(prometheus.NewRegistry())}
+	l := &line{q: New(nil, prometheus.NewRegistry())}
 	l.q.Call(9) // before the clock was ever set
 	l.advance(t, 100)
 	l.ask = armed(schemas.Touch{Profile: 1, Due: 200}, schemas.Touch{Profile: 2, Due: 300})
 	l.moment(t, 100, schemas.Touch{Profile: 1}, schemas.Touch{Profile: 2})
 	l.ask = nil
-	again := New(prometheus.NewRegistry())
+	again := New(nil, prometheus.NewRegistry())
 	shelf{}.restart(t, l.q, again)
 	l.q = again
 	l.q.Call(7)
@@ -199,7 +199,7 @@ func TestCuts(t *testing.T) {
 	want := oracle(list)
 	var saved shelf
 	for _, size := range []int{1, 7, 100, len(list)} {
-		l := &line{q: New(prometheus.NewRegistry()), ask: ask}
+		l := &line{q: New(nil, prometheus.NewRegistry()), ask: ask}
 		kept := shelf{}
 		for batch := range slices.Chunk(list, size) {
 			for _, h := range batch {
@@ -213,10 +213,15 @@ func TestCuts(t *testing.T) {
 			if err := l.q.Apply(&schemas.Batch{}); err != nil {
 				t.Fatal(err)
 			}
-			if rng.IntN(3) == 0 {
-				again := New(prometheus.NewRegistry())
+			switch rng.IntN(4) {
+			case 0:
+				again := New(nil, prometheus.NewRegistry())
 				kept.restart(t, l.q, again)
 				l.q = again
+			case 1:
+				if err := l.q.Save(kept); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		if !slices.Equal(l.trace, want) {
@@ -235,15 +240,45 @@ func TestCuts(t *testing.T) {
 func TestDamagedEntries(t *testing.T) {
 	t.Parallel()
 	for _, s := range []shelf{{"a": {1}}, {"b\x00\x00\x00\x01": {1, 2}}, {"c": make([]byte, 8)}, {"b": make([]byte, 8)}} {
-		if err := New(prometheus.NewRegistry()).Load(s); err == nil {
+		if err := New(nil, prometheus.NewRegistry()).Load(s); err == nil {
 			t.Errorf("%q is loaded", s)
 		}
 	}
 }
 
+// TestHeapIsTidied: timers that are replaced again and again take no room.
+func TestHeapIsTidied(t *testing.T) {
+	t.Parallel()
+	l := &line{q: New(nil, prometheus.NewRegistry())}
+	for n := range 10 * heapSlack {
+		clock := schemas.Time(n + 1)
+		l.ask = armed(schemas.Touch{Profile: 3, Due: clock + 1_000_000})
+		l.advance(t, clock)
+		l.moment(t, clock, schemas.Touch{Profile: 3})
+		// Another comes, goes, and comes back for the same time.
+		l.ask = nil
+		l.moment(t, clock, schemas.Touch{Profile: 4})
+		l.ask = armed(schemas.Touch{Profile: 4, Due: 3_000_000})
+		l.moment(t, clock, schemas.Touch{Profile: 4})
+		if err := l.q.Apply(&schemas.Batch{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l.q.heap.count > heapSlack+4 || l.q.count != 2 {
+		t.Errorf("%d entries for %d timers", l.q.heap.count, l.q.count)
+	}
+	if touch, due := l.q.Next(); due {
+		t.Errorf("%v is due", touch)
+	}
+	l.q.Advance(2_000_000)
+	if touch, due := l.q.Next(); !due || touch.Due != 10*heapSlack+1_000_000 {
+		t.Errorf("got %v, %v", touch, due)
+	}
+}
+
 func BenchmarkStep(b *testing.B) {
 	const profiles = 100_000
-	q := New(prometheus.NewRegistry())
+	q := New(nil, prometheus.NewRegistry())
 	m := &schemas.Moment{Touched: make([]schemas.Touch, 1)}
 	batch := &schemas.Batch{}
 	b.ReportAllocs()
