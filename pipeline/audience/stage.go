@@ -47,6 +47,7 @@ type audience struct {
 	changed  bool // since the last Save
 	inside   bool // the profile that is evaluated is a member, and since when
 	since    schemas.Time
+	belongs  bool // the rule's answer about it
 	entered  prometheus.Counter
 	left     prometheus.Counter
 	members  prometheus.Gauge
@@ -181,10 +182,12 @@ func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int) error {
 	}
 	for range evaluationsMax {
 		s.eval.now, s.eval.next = at, 0
-		if err := s.evaluate(b, p, reason); err != nil {
+		if err := s.evaluate(); err != nil {
 			return err
 		}
-		if s.eval.next == 0 || s.eval.next > m.Clock {
+		isLast := s.eval.next == 0 || s.eval.next > m.Clock
+		s.settle(b, p, reason, isLast)
+		if isLast {
 			break
 		}
 		at, reason = s.eval.next, "time passed"
@@ -196,21 +199,30 @@ func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int) error {
 }
 
 // evaluate runs every rule over the profile that the evaluator looks at.
-func (s *Stage) evaluate(b *schemas.Batch, p *schemas.Profile, reason string) error {
+func (s *Stage) evaluate() error {
 	for _, i := range s.active {
 		a := &s.audiences[i]
 		out, err := s.machine.Run(a.rule.program, &s.eval.env)
 		if err != nil {
 			return fmt.Errorf("audience %s: %w", a.name, err)
 		}
-		if belongs := out.(bool); belongs != a.inside {
+		a.belongs = out.(bool)
+	}
+	return nil
+}
+
+// settle writes down where the rules' answers differ from what was known. An event that comes late has the profile looked at again as of a
+// time before somebody entered; that he was not yet a member then is no exit, unless nothing later is looked at.
+func (s *Stage) settle(b *schemas.Batch, p *schemas.Profile, reason string, isLast bool) {
+	for _, i := range s.active {
+		a := &s.audiences[i]
+		if a.belongs != a.inside && (isLast || !a.inside || s.eval.now >= a.since) {
 			s.change(b, i, p, reason)
 		}
 	}
 	if len(s.active) < len(s.audiences) {
 		s.leave(b, p, "the audience was removed", func(a *audience) bool { return a.rule == nil })
 	}
-	return nil
 }
 
 // leave takes the profile out of every audience that which names.

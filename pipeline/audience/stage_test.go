@@ -105,6 +105,25 @@ func TestTimeAloneEntersAndEnds(t *testing.T) {
 	}
 }
 
+// TestLateEventIsNoExit: who entered because time passed stays, when an event from before that comes late.
+func TestLateEventIsNoExit(t *testing.T) {
+	t.Parallel()
+	s := New(rules(t, `orders > 0 and idle(last_order, "2d")`), nil, prometheus.NewRegistry())
+	p := schemas.Profile{Orders: 1, LastOrder: day0, LastSeen: day0}
+	_, timer := apply(t, s, day0, 0, p)
+	if changes, _ := apply(t, s, timer, timer, p); fmt.Sprint(changes) != "[a0 enter 48 #1]" {
+		t.Fatalf("after two days: %v", changes)
+	}
+	p.LastSeen = day0 + schemas.Hour
+	if changes, _ := apply(t, s, day0+3*schemas.Day, 0, p); changes != nil {
+		t.Errorf("a late event: %v", changes)
+	}
+	p.Orders = 0 // the order is taken back
+	if changes, _ := apply(t, s, day0+4*schemas.Day, 0, p); fmt.Sprint(changes) != "[a0 exit 48 #2]" {
+		t.Errorf("a late void: %v", changes)
+	}
+}
+
 func TestMergedProfileLeaves(t *testing.T) {
 	t.Parallel()
 	s := New(rules(t, "orders > 0", "sessions > 5"), nil, prometheus.NewRegistry())
