@@ -14,9 +14,10 @@ const chunkBytesMax = 256 << 10
 // Slab is a list of records that grows at its end. Records never move. It is not safe for concurrent writing.
 type Slab[T any] struct {
 	space  *Space
-	chunks []unsafe.Pointer // each holds 1<<shift records
+	chunks [][]T // each is as long as records are in it, and has room for mask+1
 	count  int
 	shift  uint
+	mask   uint32
 }
 
 // NewSlab makes an empty slab. It panics where T holds pointers: the garbage collector would not see them.
@@ -26,6 +27,7 @@ func NewSlab[T any](space *Space) *Slab[T] {
 		panic(fmt.Sprintf("slab: records of type %s have no size", reflect.TypeFor[T]()))
 	}
 	s := &Slab[T]{shift: uint(bits.Len(uint(max(chunkBytesMax/size, 1))) - 1)}
+	s.mask = 1<<s.shift - 1
 	s.space = space.join(int64(size) << s.shift)
 	return s
 }
@@ -58,20 +60,14 @@ func pointerFree(t reflect.Type) bool {
 func (s *Slab[T]) Len() int { return s.count }
 
 // At gives a record, to read or to change. The pointer stays valid as long as the space. It panics where there is no such record.
-func (s *Slab[T]) At(i uint32) *T {
-	if int(i) >= s.count {
-		panic(fmt.Sprintf("slab: record %d of %d", i, s.count))
-	}
-	var zero T
-	return (*T)(unsafe.Add(s.chunks[i>>s.shift], uintptr(i&(1<<s.shift-1))*unsafe.Sizeof(zero)))
-}
+func (s *Slab[T]) At(i uint32) *T { return &s.chunks[i>>s.shift][i&s.mask] }
 
 // Append adds a record and gives its index.
 func (s *Slab[T]) Append(record T) uint32 {
-	i := s.count
-	s.Extend(i + 1)
-	*s.At(uint32(i)) = record
-	return uint32(i)
+	i := uint32(s.count)
+	s.Extend(s.count + 1)
+	*s.At(i) = record
+	return i
 }
 
 // Extend makes the slab at least n records long. New records are zero.
@@ -79,9 +75,16 @@ func (s *Slab[T]) Extend(n int) {
 	if n > math.MaxUint32 {
 		panic(fmt.Errorf("slab: %d records: %w", n, ErrFull))
 	}
-	var zero T
-	for len(s.chunks)<<s.shift < n {
-		s.chunks = append(s.chunks, s.space.take(int64(unsafe.Sizeof(zero))<<s.shift))
+	size := int(s.mask) + 1
+	for s.count < n {
+		if s.count == len(s.chunks)*size {
+			var zero T
+			memory := s.space.take(int64(size) * int64(unsafe.Sizeof(zero)))
+			s.chunks = append(s.chunks, unsafe.Slice((*T)(memory), size)[:0])
+		}
+		last := &s.chunks[len(s.chunks)-1]
+		more := min(n-s.count, size-len(*last))
+		*last = (*last)[:len(*last)+more]
+		s.count += more
 	}
-	s.count = max(s.count, n)
 }
