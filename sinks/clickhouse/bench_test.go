@@ -50,9 +50,14 @@ func usual(r *rand.Rand, number uint64, events int) *schemas.Batch {
 
 // BenchmarkWrite tells rows per second of the whole sink, and what a row costs this process.
 func BenchmarkWrite(b *testing.B) {
-	for _, events := range []int{1_000, 10_000, 100_000} {
-		b.Run(fmt.Sprint(events), func(b *testing.B) {
+	for _, c := range []struct {
+		events  int
+		isFsync bool
+	}{{1_000, true}, {1_000, false}, {10_000, true}, {10_000, false}, {100_000, true}, {100_000, false}} {
+		b.Run(fmt.Sprintf("%d/fsync=%v", c.events, c.isFsync), func(b *testing.B) {
+			events := c.events
 			cfg := config(b)
+			cfg.Fsync = c.isFsync
 			s := open(b, cfg)
 			r := rand.New(rand.NewPCG(1, 1))
 			batches := []*schemas.Batch{usual(r, 1, events), usual(r, 2, events)}
@@ -73,6 +78,7 @@ func BenchmarkWrite(b *testing.B) {
 			b.ReportMetric(total/b.Elapsed().Seconds(), "rows/s")
 			b.ReportMetric(float64(processCPU(b)-cpu)/total, "client-ns/row")
 			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/total, "allocs/row")
+			b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/batch")
 			b.ReportMetric(0, "ns/op")
 		})
 	}

@@ -38,6 +38,7 @@ type Config struct {
 	DialTimeout  time.Duration
 	WriteTimeout time.Duration // of one INSERT
 	Connections  int           // INSERTs at the same time
+	Fsync        bool          // tables of one server flush rows to disk before they say that they have them
 
 	Retention Retention
 }
@@ -51,7 +52,7 @@ type Retention struct {
 // DefaultConfig has the defaults of every setting.
 func DefaultConfig() Config {
 	return Config{Addr: "127.0.0.1:9000", User: "default", Database: "seamline", Compression: "auto", Properties: "string",
-		DialTimeout: 10 * time.Second, WriteTimeout: 5 * time.Minute, Connections: 4}
+		DialTimeout: 10 * time.Second, WriteTimeout: 5 * time.Minute, Connections: 4, Fsync: true}
 }
 
 // Flags registers every setting.
@@ -72,6 +73,7 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.DurationVar(&c.DialTimeout, "clickhouse.dial-timeout", c.DialTimeout, "longest time to connect and log in")
 	fs.DurationVar(&c.WriteTimeout, "clickhouse.write-timeout", c.WriteTimeout, "longest time for one INSERT, after which it is tried again")
 	fs.IntVar(&c.Connections, "clickhouse.connections", c.Connections, "most INSERTs at the same time")
+	fs.BoolVar(&c.Fsync, "clickhouse.fsync", c.Fsync, "rows are on disk before a batch counts as written, so that a power cut loses none; tables of a cluster rely on their replicas instead")
 	fs.IntVar(&c.Retention.EventsDays, "clickhouse.retention.events", c.Retention.EventsDays, "days that events are kept; 0 for ever")
 	fs.IntVar(&c.Retention.OrderLinesDays, "clickhouse.retention.order-lines", c.Retention.OrderLinesDays, "days that order lines are kept; 0 for ever")
 	fs.IntVar(&c.Retention.IdentityLogDays, "clickhouse.retention.identity-log", c.Retention.IdentityLogDays, "days that decisions about identity are kept; 0 for ever")

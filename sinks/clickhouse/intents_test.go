@@ -66,9 +66,7 @@ func TestIntentsComeBack(t *testing.T) {
 func TestIntentsOfAnOlderBuild(t *testing.T) {
 	t.Parallel()
 	cfg := config(t)
-	if err := migrateWith(t, cfg, first()); err != nil {
-		t.Fatal(err)
-	}
+	migrateFirst(t, cfg)
 	exec(t, cfg, "INSERT INTO commits (pipeline, batch, time) VALUES ('main', 1, now64(3))")
 	s := open(t, cfg)
 	if _, err := s.Intents(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "batch 1 was written by an older build") {

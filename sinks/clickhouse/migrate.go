@@ -16,7 +16,7 @@ import (
 )
 
 // Migrate brings the database to the schema of this build: it creates what is missing, applies new migrations in order, and sets
-// retention. Several processes may do so at once, and doing it again changes nothing. A database of a newer build, or one whose
+// retention and whether writes are flushed to disk. Several processes may do so at once, and doing it again changes nothing. A database of a newer build, or one whose
 // migrations were other ones, is left alone with an error.
 //
 // The user needs SELECT, INSERT, ALTER, CREATE, DROP and dictGet on the database, SELECT on system.*, SYSTEM RELOAD DICTIONARY, and
@@ -70,6 +70,9 @@ func (m *migrator) run(ctx context.Context) error {
 		}
 	}
 	if err := m.checkDictionary(ctx); err != nil {
+		return err
+	}
+	if err := m.flush(ctx); err != nil {
 		return err
 	}
 	return m.retain(ctx)

@@ -32,8 +32,19 @@ func migrateWith(t testing.TB, cfg Config, migrations []tables.Migration) error 
 	return m.run(t.Context())
 }
 
-// first is what the first release migrated.
-func first() []tables.Migration { return tables.Migrations()[:1] }
+// migrateFirst makes a database as the first release left it.
+func migrateFirst(t testing.TB, cfg Config) {
+	t.Helper()
+	conn, err := cfg.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	m := migrator{cfg: cfg, conn: conn, log: slog.New(slog.DiscardHandler)}
+	if err := errors.Join(m.createDatabase(t.Context()), m.exec(t.Context(), tables.History()), m.apply(t.Context(), tables.Migrations()[0])); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // schema is everything that migrations may change.
 func schema(t testing.TB, cfg Config) []row {
