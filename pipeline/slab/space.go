@@ -74,8 +74,9 @@ func NewSpace(cfg Config) (*Space, error) {
 	return s, nil
 }
 
-// reserveFactor covers what tables need beyond their entries: a segment that divided is 30 % full.
-const reserveFactor = 4
+// reserveFactor covers what tables take beyond their entries: in the worst phase of their growth 3.3 slots for one more entry, where a
+// slot is larger than key and value by what tells that it is used.
+const reserveFactor = 6
 
 // Reserve makes sure that records of so many bytes can be put into the slabs and tables of the space without failing, besides all that was
 // reserved since the last Trim. The caller counts records times their size; the space adds what free slots and whole chunks need.

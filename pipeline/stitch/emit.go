@@ -147,7 +147,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		profiles:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "seamline_stitch_profiles", Help: "Profiles that are not merged away."}),
 		links:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "seamline_stitch_links", Help: "Distinct pairs of identifiers that were decided about."}),
 		ignored: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "seamline_stitch_ignored_total",
-			Help: "Identifiers on events that name nobody: placeholders and values of the wrong form."}, []string{"reason"}),
+			Help: "Identifiers on events that name nobody: placeholders, values of the wrong form, and namespaces beyond the most."}, []string{"reason"}),
 	}
 	decisions := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "seamline_stitch_decisions_total",
 		Help: "Rows of the identity log, by kind."}, []string{"kind"})
@@ -157,5 +157,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	m.ignored.WithLabelValues("invalid")
 	m.ignored.WithLabelValues("blocked")
+	m.ignored.WithLabelValues("namespace")
 	return m
 }

@@ -141,6 +141,9 @@ func (g *graph) mac(parts ...string) (sum [16]byte) {
 	return sum
 }
 
+// namespacesMax bounds the namespaces: producers may invent names, and each takes memory for ever.
+const namespacesMax = 1 << 12
+
 func (g *graph) namespaceIndex(name string) uint16 {
 	if i, ok := g.nameIndex[name]; ok {
 		return i

@@ -198,6 +198,31 @@ func moveInto(list []move, first, l uint32, since schemas.Time) []move {
 	return list
 }
 
+// TestNamespacesAreBounded: a producer that invents namespaces fills neither memory nor the state.
+func TestNamespacesAreBounded(t *testing.T) {
+	t.Parallel()
+	s := tell(t, "")
+	s.keep()
+	var lines []string
+	for i := range namespacesMax + 10 {
+		lines = append(lines, fmt.Sprintf("%d invented%d:x", i, i))
+	}
+	ids := s.play(append(lines, "1 user_id:u", "2 invented7:x")...)
+	if ids[namespacesMax-1].IsZero() || !ids[namespacesMax].IsZero() || !ids[namespacesMax+10].IsZero() || ids[namespacesMax+11] != ids[7] {
+		t.Error("not the namespaces beyond the most are refused")
+	}
+	if got := len(s.stage.g.names); got != namespacesMax {
+		t.Errorf("%d namespaces are kept, want %d", got, namespacesMax)
+	}
+	s.restart()
+	if got := s.play("3 invented7:x")[0]; got != ids[7] {
+		t.Errorf("after a restart the person is %s, want %s", got, ids[7])
+	}
+	if got := s.play("4 " + strings.Repeat("n", 5000) + ":x")[0]; !got.IsZero() {
+		t.Error("an endless name makes a namespace")
+	}
+}
+
 // TestHeapDoesNotGrowWithPeople. It is not parallel, since it measures the heap of the process.
 func TestHeapDoesNotGrowWithPeople(t *testing.T) {
 	space, err := slab.NewSpace(slab.Config{})

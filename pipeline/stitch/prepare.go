@@ -55,6 +55,14 @@ func (s *Stage) prepare(b *schemas.Batch) (bytes int64) {
 	return bytes
 }
 
+// release lets go of the batch's memory.
+func (s *Stage) release() {
+	r := &s.ready
+	clear(r.forms)
+	clear(r.one)
+	r.events, r.forms, r.one = nil, r.forms[:0], r.one[:0]
+}
+
 // warm reads the records of the identifiers that are known, so that they are near when their turn comes.
 func (s *Stage) warm(forms []form) {
 	s.leaves = s.leaves[:0]

@@ -244,7 +244,10 @@ func (r *Rules) namespace(name string) *Namespace {
 	}
 	ns := r.unknown
 	ns.Name = name
-	r.byName[strings.Clone(name)] = &ns
+	if len(r.byName) < 2*namespacesMax { // names that nobody keeps must not fill the memory
+		ns.Name = strings.Clone(name)
+		r.byName[ns.Name] = &ns
+	}
 	return &ns
 }
 

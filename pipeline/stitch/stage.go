@@ -149,6 +149,7 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 func (s *Stage) Apply(b *schemas.Batch) error {
 	s.emit(b)
 	s.forget()
+	s.release()
 	return nil
 }
 
@@ -197,6 +198,10 @@ func (s *Stage) collect(e *schemas.Event) {
 		}
 		ns := form.ns
 		id := s.identify(&form, e.Time)
+		if id == 0 {
+			s.metrics.ignored.WithLabelValues("namespace").Inc()
+			continue
+		}
 		i := s.g.identifiers.At(id)
 		if i.blocked {
 			s.metrics.ignored.WithLabelValues("blocked").Inc()
@@ -220,13 +225,16 @@ func (s *Stage) collect(e *schemas.Event) {
 	slices.SortStableFunc(s.found, func(a, b candidate) int { return a.ns.Priority - b.ns.Priority })
 }
 
-// identify gives the id of a value: where it is new, the next one.
+// identify gives the id of a value: where it is new, the next one. It gives 0 for a new value of one namespace too many.
 func (s *Stage) identify(f *form, at schemas.Time) uint32 {
 	if f.id != 0 {
 		return f.id
 	}
 	if id, known := s.g.index.Get(f.print); known { // since the batch began
 		return id
+	}
+	if _, known := s.g.nameIndex[f.ns.Name]; !known && (len(s.g.names) >= namespacesMax || len(f.ns.Name) > valueBytesMax) {
+		return 0
 	}
 	id := s.g.addIdentifier(f.ns, f.value, f.print, at)
 	i := s.g.identifiers.At(id)
