@@ -26,7 +26,7 @@ var hopeless = []proto.Error{
 var passing = []proto.Error{
 	proto.ErrTimeoutExceeded, proto.ErrTooManySimultaneousQueries, proto.ErrSocketTimeout, proto.ErrNetworkError, proto.ErrAborted,
 	proto.ErrMemoryLimitExceeded, proto.ErrTableIsReadOnly, proto.ErrNotEnoughSpace, proto.ErrTooManyParts, proto.ErrAllConnectionTriesFailed,
-	proto.ErrKeeperException, proto.ErrNoZookeeper, proto.ErrQuotaExpired, proto.ErrQueryWasCancelled,
+	proto.ErrKeeperException, proto.ErrNoZookeeper, proto.ErrCannotWriteToFileDescriptor, proto.ErrQuotaExpired, proto.ErrQueryWasCancelled,
 }
 
 // writeError gives an error of an INSERT its class: schemas.ErrFatal where no retry helps, else the error as it is.
