@@ -142,9 +142,7 @@ func play(t *testing.T, rng *rand.Rand, list []Rule, events []happening, size in
 			}
 			p.stage = again
 		case 1:
-			if err := p.stage.Save(p.out.saved); err != nil {
-				t.Fatal(err)
-			}
+			p.out.saved.save(t, rng, p.stage)
 		}
 	}
 	if err := p.stage.Save(p.out.saved); err != nil {

@@ -30,7 +30,7 @@ func compareMembers(a, b member) int {
 	return cmp.Compare(a.profile, b.profile)
 }
 
-// Save writes what changed since the last Save.
+// Save writes what changed since the last Save. Where it fails, the next Save writes all of it again.
 func (s *Stage) Save(w schemas.StateWriter) error {
 	var key, value []byte
 	for i := range s.audiences {
@@ -43,10 +43,10 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 		if err := w.Put(key, value); err != nil {
 			return err
 		}
-		a.changed = false
 	}
 	slices.SortFunc(s.unsaved, compareMembers)
-	for _, m := range slices.Compact(s.unsaved) {
+	s.unsaved = slices.Compact(s.unsaved)
+	for _, m := range s.unsaved {
 		key = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(append(key[:0], keyMember), m.audience), m.profile)
 		since, in := s.members.get(m.profile, m.audience)
 		var err error
@@ -58,6 +58,9 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 		if err != nil {
 			return err
 		}
+	}
+	for i := range s.audiences {
+		s.audiences[i].changed = false
 	}
 	s.unsaved = s.unsaved[:0]
 	return nil

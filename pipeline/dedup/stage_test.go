@@ -180,9 +180,7 @@ func firsts(t *testing.T, rng *rand.Rand, cfg Config, sights []sight, size int) 
 			stored.restart(t, s, again)
 			s = again
 		case 1:
-			if err := s.Save(stored); err != nil {
-				t.Fatal(err)
-			}
+			stored.save(t, rng, s)
 		}
 	}
 	if err := s.Save(stored); err != nil {

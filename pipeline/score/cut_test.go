@@ -152,9 +152,7 @@ func walked(t *testing.T, rng *rand.Rand, events []*schemas.Event, leaves uint32
 		case 0:
 			w.stage = restart(t, w.result.saved, w.stage)
 		case 1:
-			if err := w.stage.Save(w.result.saved); err != nil {
-				t.Fatal(err)
-			}
+			w.result.saved.save(t, rng, w.stage)
 		}
 	}
 	if err := w.stage.Save(w.result.saved); err != nil {

@@ -27,46 +27,61 @@ const (
 
 var errEntry = errors.New("an entry of the score state is damaged")
 
-// Save writes what changed since the last Save.
+// Save writes what changed since the last Save, kind by kind in the order of their keys. Where it fails, the next Save writes all of it
+// again.
 func (s *Stage) Save(w schemas.StateWriter) error {
 	u := &s.unsaved
 	put := putter{w: w}
-	for ; u.skus < len(s.skus); u.skus++ {
-		put.entry32(keySKU, uint32(u.skus), append(put.value[:0], s.skus[u.skus]...))
+	for i := u.skus; i < len(s.skus); i++ {
+		put.entry32(keySKU, uint32(i), append(put.value[:0], s.skus[i]...))
 	}
 	slices.Sort(u.leaves)
 	for _, i := range u.leaves {
-		l := s.leaves.At(i)
-		l.unsaved = false
-		put.entry32(keyLeaf, i, appendLeaf(put.value[:0], l))
+		put.entry32(keyLeaf, i, appendLeaf(put.value[:0], s.leaves.At(i)))
 	}
 	slices.Sort(u.orders)
 	for _, i := range u.orders {
-		o := s.orders.At(i)
-		o.unsaved = false
-		put.entry32(keyOrder, i, appendOrder(put.value[:0], o))
+		put.entry32(keyOrder, i, appendOrder(put.value[:0], s.orders.At(i)))
 	}
 	slices.Sort(u.carts)
 	for _, i := range u.carts {
-		l := s.leaves.At(i)
-		l.cartUnsaved = false
-		put.entry32(keyCart, i, s.appendCart(put.value[:0], l))
+		put.entry32(keyCart, i, s.appendCart(put.value[:0], s.leaves.At(i)))
 	}
 	slices.Sort(u.sessions)
 	for _, k := range u.sessions {
-		at := s.sessions.Ref(k)
-		at.unsaved = false
 		put.key = binary.BigEndian.AppendUint64(append(put.key[:0], keySession), k)
-		put.entry(appendSession(put.value[:0], at))
+		put.entry(appendSession(put.value[:0], s.sessions.Ref(k)))
 	}
 	slices.Sort(u.journeys)
 	for _, i := range u.journeys {
 		j := s.journeys.At(i)
-		j.unsaved = false
 		put.entry32(keyJourney, i, binary.AppendVarint(append(put.value[:0], byte(j.stage)), int64(j.since)))
 	}
-	*u = unsaved{leaves: u.leaves[:0], orders: u.orders[:0], carts: u.carts[:0], journeys: u.journeys[:0], sessions: u.sessions[:0], skus: u.skus}
+	if put.failed == nil {
+		s.saved()
+	}
 	return put.failed
+}
+
+// saved empties the lists of what must be saved.
+func (s *Stage) saved() {
+	u := &s.unsaved
+	for _, i := range u.leaves {
+		s.leaves.At(i).unsaved = false
+	}
+	for _, i := range u.orders {
+		s.orders.At(i).unsaved = false
+	}
+	for _, i := range u.carts {
+		s.leaves.At(i).cartUnsaved = false
+	}
+	for _, k := range u.sessions {
+		s.sessions.Ref(k).unsaved = false
+	}
+	for _, i := range u.journeys {
+		s.journeys.At(i).unsaved = false
+	}
+	*u = unsaved{leaves: u.leaves[:0], orders: u.orders[:0], carts: u.carts[:0], journeys: u.journeys[:0], sessions: u.sessions[:0], skus: len(s.skus)}
 }
 
 // putter puts entries until one fails, and uses its memory again.

@@ -2,6 +2,9 @@ package timers
 
 import (
 	"bytes"
+	"errors"
+	"maps"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -53,6 +56,42 @@ func (s shelf) restart(t *testing.T, old, fresh schemas.Keeper) {
 	if err := fresh.Load(s); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// save saves what changed. It lets a first try fail after some entries, unless there are fewer.
+func (s shelf) save(t *testing.T, rng *rand.Rand, k schemas.Keeper) {
+	t.Helper()
+	torn := &tornShelf{shelf: maps.Clone(s), left: rng.IntN(30)}
+	if k.Save(torn) == nil {
+		clear(s)
+		maps.Copy(s, torn.shelf)
+		return
+	}
+	if err := k.Save(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tornShelf fails after some entries.
+type tornShelf struct {
+	shelf
+	left int
+}
+
+var errTorn = errors.New("torn")
+
+func (s *tornShelf) Put(key, value []byte) error {
+	if s.left--; s.left < 0 {
+		return errTorn
+	}
+	return s.shelf.Put(key, value)
+}
+
+func (s *tornShelf) Delete(key []byte) error {
+	if s.left--; s.left < 0 {
+		return errTorn
+	}
+	return s.shelf.Delete(key)
 }
 
 func (s shelf) equal(other shelf) bool {

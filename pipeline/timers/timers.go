@@ -179,7 +179,7 @@ var (
 
 const keyTimer = 'b'
 
-// Save writes the clock and the timers that changed since the last Save.
+// Save writes the clock and the timers that changed since the last Save. Where it fails, the next Save writes all of them again.
 func (q *Queue) Save(w schemas.StateWriter) error {
 	clock := binary.BigEndian.AppendUint64(nil, uint64(q.clock))
 	if err := w.Put(keyClock, binary.BigEndian.AppendUint64(clock, uint64(q.moment))); err != nil {
@@ -189,7 +189,6 @@ func (q *Queue) Save(w schemas.StateWriter) error {
 	var key, value []byte
 	for _, p := range q.unsaved {
 		t := q.armed.At(p)
-		t.unsaved = false
 		key = binary.BigEndian.AppendUint32(append(key[:0], keyTimer), p)
 		var err error
 		if t.due != 0 {
@@ -201,6 +200,9 @@ func (q *Queue) Save(w schemas.StateWriter) error {
 		if err != nil {
 			return err
 		}
+	}
+	for _, p := range q.unsaved {
+		q.armed.At(p).unsaved = false
 	}
 	q.unsaved = q.unsaved[:0]
 	return nil

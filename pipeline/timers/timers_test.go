@@ -219,9 +219,7 @@ func TestCuts(t *testing.T) {
 				kept.restart(t, l.q, again)
 				l.q = again
 			case 1:
-				if err := l.q.Save(kept); err != nil {
-					t.Fatal(err)
-				}
+				kept.save(t, rng, l.q)
 			}
 		}
 		if !slices.Equal(l.trace, want) {
