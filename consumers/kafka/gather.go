@@ -416,6 +416,6 @@ func (g *Gatherer) Close() { g.client.Close() }
 
 // isFatal tells whether waiting does not help.
 func isFatal(err error) bool {
-	return errors.Is(err, ErrGap) || errors.Is(err, ErrNoTopic) || errors.Is(err, ErrFenced) || errors.Is(err, kerr.UnknownTopicOrPartition) ||
+	return errors.Is(err, ErrGap) || errors.Is(err, ErrNoTopic) || errors.Is(err, ErrFenced) || errors.Is(err, schemas.ErrDamaged) || errors.Is(err, kerr.UnknownTopicOrPartition) ||
 		errors.Is(err, kerr.SaslAuthenticationFailed) || errors.Is(err, kerr.TopicAuthorizationFailed)
 }

@@ -95,6 +95,7 @@ type note struct {
 // Limits of the journal.
 const (
 	beatsPerTakeover   = 5
+	appendWaitMax      = 10 * time.Second
 	transactionTimeout = 60 * time.Second
 	journalRetention   = "604800000" // ms
 	marksMax           = 1024
@@ -151,7 +152,7 @@ func (j *Journal) begin(ctx context.Context, from int64) error {
 		err = starts.Error()
 	}
 	if err != nil {
-		return fmt.Errorf("list offsets of topic %s: %w", j.cfg.Intents, err)
+		return fmt.Errorf("list offsets of topic %s: %v", j.cfg.Intents, err) // not known everywhere as soon as it is created
 	}
 	end, err := j.end(ctx)
 	if err != nil {
@@ -350,14 +351,10 @@ func (j *Journal) lead(ctx context.Context) error {
 		j.heard, j.alive = j.opt.Now(), true
 		return nil
 	}
-	end, err := j.end(ctx)
-	if err == nil {
-		err = j.readUpTo(ctx, end, false)
-	}
-	if err != nil {
-		return err
-	}
-	if j.last != j.process {
+	if err := j.stillLeads(ctx); err != nil {
+		if !errors.Is(err, ErrFenced) {
+			return err
+		}
 		j.heard, j.alive = j.opt.Now(), true
 		return nil // barred in the meantime
 	}
@@ -406,22 +403,36 @@ func (j *Journal) append(ctx context.Context, kind string, value []byte) (int64,
 	}
 	r := &kgo.Record{Topic: j.cfg.Intents, Key: []byte(j.opt.Key), Value: value, Headers: []kgo.RecordHeader{
 		{Key: "kind", Value: []byte(kind)}, {Key: "instance", Value: []byte(j.opt.Instance)}, {Key: "process", Value: []byte(j.process)}}}
-	transactional := !fault.Off(fault.Fence)
-	if transactional {
-		if err := j.producer.BeginTransaction(); err != nil {
-			return 0, fmt.Errorf("write the journal: %w", err)
-		}
-	}
-	if err := j.producer.ProduceSync(ctx, r).FirstErr(); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, appendWaitMax)
+	defer cancel()
+	if err := j.produce(ctx, r); err != nil {
 		return 0, fmt.Errorf("write the journal: %w", err)
-	}
-	if transactional {
-		if err := j.producer.EndTransaction(ctx, kgo.TryCommit); err != nil {
-			return 0, fmt.Errorf("write the journal: %w", err)
-		}
 	}
 	j.written = j.opt.Now()
 	return r.Offset, nil
+}
+
+// produce writes one record in a transaction of its own. The library waits for the outcome of a record that may be on its way, however
+// long: beyond ctx the producer is given up instead, and the next one bars it.
+func (j *Journal) produce(ctx context.Context, r *kgo.Record) error {
+	transactional := !fault.Off(fault.Fence)
+	if transactional {
+		if err := j.producer.BeginTransaction(); err != nil {
+			return err
+		}
+	}
+	done := make(chan error, 1)
+	j.producer.Produce(ctx, r, func(_ *kgo.Record, err error) { done <- err })
+	select {
+	case err := <-done:
+		if err != nil || !transactional {
+			return err
+		}
+	case <-ctx.Done():
+		j.producer.Close()
+		return ctx.Err()
+	}
+	return j.producer.EndTransaction(ctx, kgo.TryCommit)
 }
 
 // Write makes an intent durable. It fails with ErrFenced where another instance has taken over; other failures it sits out.
@@ -447,27 +458,40 @@ func (j *Journal) Write(ctx context.Context, i *schemas.Intent) error {
 
 // insist tries until it succeeds, each time after making sure that this process still leads.
 func (j *Journal) insist(ctx context.Context, try func() error) error {
-	err := try()
-	if err == nil || ctx.Err() != nil {
-		return err
+	var err error
+	if j.opt.Now().Sub(j.written) < j.cfg.TakeoverAfter/2 {
+		if err = try(); err == nil || ctx.Err() != nil {
+			return err
+		}
+	} else {
+		err = errors.New("this process was held up")
 	}
 	j.opt.Log.Warn("the journal could not be written; looking whether this instance still leads", "err", err)
 	return j.cfg.await(ctx, j.opt.Report, j.opt.Log, func() error {
+		// A look first, so that a leader that was replaced does not bar its successor for nothing.
+		if err := j.stillLeads(ctx); err != nil {
+			return err
+		}
 		if err := j.enlist(ctx); err != nil {
 			return err
 		}
-		end, err := j.end(ctx)
-		if err == nil {
-			err = j.readUpTo(ctx, end, false)
-		}
-		if err != nil {
+		if err := j.stillLeads(ctx); err != nil {
 			return err
-		}
-		if j.last != j.process && !fault.Off(fault.Fence) {
-			return fmt.Errorf("%w: %s", ErrFenced, j.leader)
 		}
 		return try()
 	})
+}
+
+// stillLeads reads to the end of the log, and fails with ErrFenced where another process has written there since.
+func (j *Journal) stillLeads(ctx context.Context) error {
+	end, err := j.end(ctx)
+	if err == nil {
+		err = j.readUpTo(ctx, end, false)
+	}
+	if err == nil && j.last != j.process && !fault.Off(fault.Fence) {
+		err = fmt.Errorf("%w: %s", ErrFenced, j.leader)
+	}
+	return err
 }
 
 // Finished says that all sinks have a batch.
