@@ -13,16 +13,11 @@ type folder struct {
 	days   []int32
 	carts  []cartLine
 	leaves []uint32
+	buyers []*leaf // those of the leaves that have orders
 
 	currencies []standing
 	names      map[currency]string
 	collect    func(leaf uint32) // appends to leaves
-}
-
-// standing is how many orders in a currency stand.
-type standing struct {
-	currency currency
-	orders   int
 }
 
 type cartLine struct {
@@ -40,7 +35,7 @@ func (s *Stage) profile(p *schemas.Profile, index uint32, b *schemas.Batch) bool
 		return false
 	}
 	f := &s.fold
-	f.orders, f.ops, f.leaves = f.orders[:0], f.ops[:0], f.leaves[:0]
+	f.buyers, f.ops, f.leaves = f.buyers[:0], f.ops[:0], f.leaves[:0]
 	s.graph.Leaves(index, f.collect)
 	slices.Sort(f.leaves)
 	for _, i := range f.leaves {
@@ -76,16 +71,10 @@ func (s *Stage) addLeaf(p *schemas.Profile, l *leaf) {
 	p.CheckoutAt = max(p.CheckoutAt, l.checkout)
 	p.Refunds += l.refunds
 	addEmail(&p.Email, &l.email)
-	f.orders = s.appendOrdersOf(f.orders, l)
-	f.ops = s.appendOpsOf(f.ops, l)
-}
-
-// appendOrdersOf appends the indexes of a leaf's orders, in no order that means anything.
-func (s *Stage) appendOrdersOf(list []uint32, l *leaf) []uint32 {
-	for i := l.orders; i != 0; i = s.orders.At(i).next {
-		list = append(list, i)
+	if l.orders != 0 {
+		f.buyers = append(f.buyers, l)
 	}
-	return list
+	f.ops = s.appendOpsOf(f.ops, l)
 }
 
 // earlier gives the smaller of two times of which 0 means none.
@@ -107,76 +96,6 @@ func addEmail(to, from *schemas.EmailTotals) {
 	to.Unsubscribes += from.Unsubscribes
 	to.Complaints += from.Complaints
 	to.LastOpen, to.LastClick = max(to.LastOpen, from.LastOpen), max(to.LastClick, from.LastClick)
-}
-
-// foldOrders sums the orders, in the currency of most of them. Amounts that name no currency count as in that one.
-func (s *Stage) foldOrders(p *schemas.Profile) {
-	f := &s.fold
-	main := s.mainCurrency()
-	f.days = f.days[:0]
-	for _, i := range f.orders {
-		o := s.orders.At(i)
-		c := &p.Channels[o.channel]
-		if o.currency == main || o.currency == 0 {
-			p.Revenue += o.net()
-			c.Revenue += o.net()
-		} else {
-			p.OtherCurrency = true
-		}
-		if !o.stands() {
-			continue
-		}
-		p.Orders++
-		c.Orders++
-		if o.channel == schemas.ChannelStore {
-			p.StoreOrders++
-		} else {
-			p.OnlineOrders++
-		}
-		p.FirstOrder, p.LastOrder = earlier(p.FirstOrder, o.time), max(p.LastOrder, o.time)
-		f.days = append(f.days, int32(o.time/schemas.Day))
-	}
-	p.Currency = f.currencyName(main)
-	slices.Sort(f.days)
-	p.PurchaseDays = uint32(len(slices.Compact(f.days)))
-}
-
-// mainCurrency gives the currency of most orders that stand, else of any order; ties go to the first in the alphabet, and none comes
-// last.
-func (s *Stage) mainCurrency() currency {
-	f := &s.fold
-	f.currencies = f.currencies[:0]
-	for _, i := range f.orders {
-		o := s.orders.At(i)
-		if o.currency == 0 {
-			continue
-		}
-		at := slices.IndexFunc(f.currencies, func(c standing) bool { return c.currency == o.currency })
-		if at < 0 {
-			at = len(f.currencies)
-			f.currencies = append(f.currencies, standing{currency: o.currency})
-		}
-		if o.stands() {
-			f.currencies[at].orders++
-		}
-	}
-	var best standing
-	for _, c := range f.currencies {
-		if best.currency == 0 || c.orders > best.orders || c.orders == best.orders && c.currency < best.currency {
-			best = c
-		}
-	}
-	return best.currency
-}
-
-// currencyName gives the code of a currency without making a new string each time.
-func (f *folder) currencyName(c currency) string {
-	name, known := f.names[c]
-	if !known {
-		name = c.String()
-		f.names[c] = name
-	}
-	return name
 }
 
 // foldCart replays the cart changes of all leaves after the last order, whichever channel that was on.

@@ -17,7 +17,9 @@ type leaf struct {
 	orders       uint32 // head of the list of orders, through order.next
 	cart         uint32 // head of the ledger of cart changes, latest first
 	cartOps      uint32
-	unsaved      bool // changed since the last Save
+	totals       uint32 // where the sum of the orders is kept; 0 for nowhere
+	totalsKnown  bool   // no order changed since the sum was made
+	unsaved      bool   // changed since the last Save
 	cartUnsaved  bool
 }
 

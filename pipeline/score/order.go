@@ -76,6 +76,9 @@ func (s *Stage) lookUp(e *schemas.Event) uint32 {
 		s.unsaved.orders = append(s.unsaved.orders, i)
 	}
 	s.own(i, e.Leaf)
+	if owner := s.orders.At(i).leaf; owner != 0 {
+		s.leafAt(owner).totalsKnown = false
+	}
 	return i
 }
 

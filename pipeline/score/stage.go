@@ -74,6 +74,7 @@ type Stage struct {
 	leaves     *slab.Slab[leaf]
 	orders     *slab.Slab[order] // the one with index 0 is nobody's
 	orderIndex *slab.Table[uint64, uint32]
+	totals     *slab.Slab[totals]           // the one with index 0 is nobody's
 	sessions   *slab.Table[uint64, session] // by device
 	carts      *slab.Slab[cartNode]         // the one with index 0 is nobody's
 	cartFree   uint32                       // first of the list of nodes that are not used
@@ -91,11 +92,12 @@ type Stage struct {
 
 // New makes an empty stage over a graph, whose memory is in the space; a nil space is anonymous memory.
 func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) *Stage {
-	s := &Stage{cfg: cfg, graph: graph, leaves: slab.NewSlab[leaf](space), orders: slab.NewSlab[order](space),
+	s := &Stage{cfg: cfg, graph: graph, leaves: slab.NewSlab[leaf](space), orders: slab.NewSlab[order](space), totals: slab.NewSlab[totals](space),
 		orderIndex: slab.NewTable[uint64, uint32](space, slab.Hash64), sessions: slab.NewTable[uint64, session](space, slab.Hash64),
 		carts: slab.NewSlab[cartNode](space), journeys: slab.NewSlab[journey](space), skus: make([]string, 1), skuIndex: map[string]uint32{},
 		unsaved: unsaved{skus: 1}, space: space, metrics: newMetrics(reg)}
 	s.orders.Append(order{})
+	s.totals.Append(totals{})
 	s.carts.Append(cartNode{})
 	s.fold.names = map[currency]string{}
 	s.fold.collect = func(leaf uint32) { s.fold.leaves = append(s.fold.leaves, leaf) }
@@ -106,7 +108,7 @@ func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) 
 func (s *Stage) Name() string { return "score" }
 
 // eventBytes is what an event may add to the state.
-const eventBytes = int64(unsafe.Sizeof(leaf{}) + unsafe.Sizeof(order{}) + unsafe.Sizeof(session{}) + unsafe.Sizeof(cartNode{}) + unsafe.Sizeof(journey{}) + 2*16)
+const eventBytes = int64(unsafe.Sizeof(leaf{}) + unsafe.Sizeof(order{}) + unsafe.Sizeof(totals{})/totalsKeptMin + unsafe.Sizeof(session{}) + unsafe.Sizeof(cartNode{}) + unsafe.Sizeof(journey{}) + 2*16)
 
 // Begin makes sure that there is room for what the batch adds. It fails with slab.ErrFull where there is none.
 func (s *Stage) Begin(b *schemas.Batch) error {
