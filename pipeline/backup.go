@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seamline/seamline/pipeline/state"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -42,6 +43,7 @@ type backup struct {
 	started bool
 
 	generation uint64 // 0: none yet
+	last       uint64 // batch of the last checkpoint that was copied
 	base       int    // bytes
 	grown      int    // bytes of changes since
 }
@@ -143,77 +145,74 @@ func (k *backup) copy(ctx context.Context) error {
 	if rebase {
 		err := k.copyAll(ctx)
 		if err != nil {
-			k.mu.Lock()
-			k.queue, k.bytes, k.rebase = nil, 0, true
-			k.mu.Unlock()
+			k.startOver()
 		}
 		return err
 	}
 	for _, c := range queue {
-		if c.batch <= k.generation {
-			continue // the base has it
+		if c.batch <= k.last {
+			continue // the base has it, or nothing changed
 		}
-		if err := k.save(ctx, c.batch, c.parts); err != nil {
-			k.mu.Lock()
-			k.queue, k.bytes, k.rebase = nil, 0, true
-			k.mu.Unlock()
+		if err := k.save(ctx, c); err != nil {
+			k.startOver()
 			return err
-		}
-		for _, p := range c.parts {
-			k.grown += len(p)
 		}
 	}
 	return nil
 }
 
+// startOver makes the next copy a new base.
+func (k *backup) startOver() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.queue, k.bytes, k.rebase = nil, 0, true
+}
+
 // copyAll begins a generation.
 func (k *backup) copyAll(ctx context.Context) error {
 	start := k.cfg.Clock()
-	generation := uint64(0)
-	var held []byte // the last part is known as such only at the end
-	part, bytes := uint32(0), 0
-	emit := func(data []byte, parts uint32) error {
-		err := k.to.SaveState(ctx, schemas.StatePart{Generation: generation, Batch: generation, Part: part, Parts: parts, Data: data})
-		part++
-		bytes += len(data)
-		return err
-	}
 	export, err := k.cfg.Store.BeginExport()
 	if err != nil {
 		return err
 	}
-	defer export.Close()
-	generation = export.Batch()
-	if generation == 0 {
+	defer func() {
+		if err := export.Close(); err != nil {
+			k.cfg.Log.Warn("could not end the copying of the state", "err", err)
+		}
+	}()
+	if export.Batch() == 0 {
 		return errors.New("there is no checkpoint yet")
 	}
-	err = export.Each(func(data []byte) error {
-		if held != nil {
-			if err := emit(held, 0); err != nil {
-				return err
-			}
-		}
-		held = data
-		return nil
-	})
-	if err == nil {
-		err = emit(held, part+1)
+	p := schemas.StatePart{Generation: export.Batch(), Batch: export.Batch(), Format: state.Format}
+	if err := export.Each(func([]byte) error { p.Parts++; return nil }); err != nil {
+		return err
 	}
+	bytes := 0
+	err = export.Each(func(data []byte) error {
+		p.Data = data
+		bytes += len(data)
+		err := k.to.SaveState(ctx, p)
+		p.Part++
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("copy the whole state: %w", err)
 	}
-	k.generation, k.base, k.grown = generation, bytes, 0
-	k.cfg.Log.Info("the whole state was copied", "batch", generation, "bytes", bytes, "took_ms", k.cfg.Clock().Sub(start).Milliseconds())
-	return k.to.DropState(ctx, generation)
+	k.generation, k.last, k.base, k.grown = p.Batch, p.Batch, bytes, 0
+	k.cfg.Log.Info("the whole state was copied", "batch", p.Batch, "bytes", bytes, "took_ms", k.cfg.Clock().Sub(start).Milliseconds())
+	return k.to.DropState(ctx, p.Generation)
 }
 
-// save copies the parts of one checkpoint.
-func (k *backup) save(ctx context.Context, batch uint64, parts [][]byte) error {
-	for i, data := range parts {
-		err := k.to.SaveState(ctx, schemas.StatePart{Generation: k.generation, Batch: batch, Part: uint32(i), Parts: uint32(len(parts)), Data: data})
-		if err != nil {
+// save copies the changes of one checkpoint.
+func (k *backup) save(ctx context.Context, c change) error {
+	p := schemas.StatePart{Generation: k.generation, After: k.last, Batch: c.batch, Parts: uint32(len(c.parts)), Format: state.Format}
+	for _, p.Data = range c.parts {
+		if err := k.to.SaveState(ctx, p); err != nil {
 			return fmt.Errorf("copy a checkpoint: %w", err)
 		}
+		p.Part++
+		k.grown += len(p.Data)
 	}
+	k.last = c.batch
 	return nil
 }

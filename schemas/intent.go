@@ -80,11 +80,14 @@ func DecodeIntent(text []byte) (Intent, error) {
 	return i, nil
 }
 
-// StatePart is a part of a copy of the state: of a base, where Batch is the Generation, or of the changes of a later checkpoint.
+// StatePart is a piece of a copy of the state. A generation begins with a base, the state as a whole, and goes on with deltas, each of
+// which leads from one checkpoint to a later one.
 type StatePart struct {
 	Generation uint64 // batch of the base
-	Batch      uint64 // of the checkpoint that the part leads to
+	After      uint64 // batch of the checkpoint that a delta goes on from; 0 for the base
+	Batch      uint64 // batch of the checkpoint that the part leads to; Generation for parts of the base
 	Part       uint32 // from 0
-	Parts      uint32 // how many there are; of a base only its last part knows, and the others have 0
-	Data       []byte
+	Parts      uint32
+	Data       []byte // at most 8 MiB
+	Format     int
 }
