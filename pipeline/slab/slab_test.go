@@ -119,13 +119,13 @@ func TestTableAgainstMap(t *testing.T) {
 	for name, hash := range map[string]func(uint64) uint64{"spread": spread, "crowded": crowded} {
 		keys := uint64(100_000)
 		if name == "crowded" {
-			keys = 3_000
+			keys = 1_000
 		}
 		table, model := NewTable[uint64, uint32](nil, hash), map[uint64]uint32{}
-		for op := range 400_000 {
+		for op := range 200_000 {
 			key := rng.Uint64N(keys)
 			switch n := rng.IntN(10); {
-			case n < 5-op/100_000:
+			case n < 5-op/50_000:
 				value := rng.Uint32()
 				table.Put(key, value)
 				model[key] = value
@@ -142,7 +142,7 @@ func TestTableAgainstMap(t *testing.T) {
 			if got, ok := table.Get(key); ok != known || got != want {
 				t.Fatalf("%s: after operation %d key %d is %d %v, want %d %v", name, op, key, got, ok, want, known)
 			}
-			if op%40_000 == 0 {
+			if op%20_000 == 0 {
 				compare(t, name, table, model)
 			}
 		}
@@ -200,6 +200,38 @@ func TestTableGrowsEvenly(t *testing.T) {
 		}
 		if table.Len() != 0 || round == 1 && space.Bytes() != full {
 			t.Errorf("round %d: %d entries left, %d bytes after %d", round, table.Len(), space.Bytes(), full)
+		}
+	}
+}
+
+// TestReservationsAddUp: stages that share a space reserve one after the other, and all of it is there.
+func TestReservationsAddUp(t *testing.T) {
+	t.Parallel()
+	space := newSpace(t, Config{})
+	const stages, count = 16, 20_000
+	var slabs []*Slab[record]
+	var tables []*Table[uint64, uint64]
+	for range stages {
+		slabs, tables = append(slabs, NewSlab[record](space)), append(tables, NewTable[uint64, uint64](space, Hash64))
+	}
+	for round := range 4 {
+		for range stages {
+			if err := space.Reserve(count * (24 + 16)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mapped := space.mapped
+		for stage := range stages {
+			for i := range count {
+				slabs[stage].Append(record{})
+				tables[stage].Put(uint64(round*count+i), 1)
+			}
+		}
+		if space.mapped != mapped {
+			t.Errorf("round %d: the space grew from %d to %d bytes although all was reserved", round, mapped, space.mapped)
+		}
+		if err := space.Trim(); err != nil || space.promised != 0 {
+			t.Errorf("round %d: after Trim %d bytes are promised, %v", round, space.promised, err)
 		}
 	}
 }

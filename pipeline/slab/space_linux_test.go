@@ -118,35 +118,6 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestReservationsAddUp: stages that share a space reserve one after the other, and all of it is there.
-func TestReservationsAddUp(t *testing.T) {
-	t.Parallel()
-	space := newSpace(t, Config{Dir: t.TempDir(), CeilingBytes: 64 << 20})
-	a, b, c := NewSlab[record](space), NewTable[uint64, uint64](space, Hash64), NewSlab[[1 << 12]byte](space)
-	for round := range 4 {
-		const count = 100_000
-		for _, bytes := range []int64{count * 24, count * 24, count / 16 << 12} {
-			if err := space.Reserve(bytes); err != nil {
-				t.Fatal(err)
-			}
-		}
-		mapped := space.mapped
-		for i := range count {
-			a.Append(record{})
-			b.Put(uint64(round*count+i), 1)
-			if i%16 == 0 {
-				c.Append([1 << 12]byte{1})
-			}
-		}
-		if space.mapped != mapped {
-			t.Errorf("round %d: the space grew from %d to %d bytes although all was reserved", round, mapped, space.mapped)
-		}
-		if err := space.Trim(); err != nil || space.promised != 0 {
-			t.Errorf("round %d: after Trim %d bytes are promised, %v", round, space.promised, err)
-		}
-	}
-}
-
 func TestWriteZerosReservesWhereTheFileSystemCannot(t *testing.T) {
 	t.Parallel()
 	file, err := os.CreateTemp(t.TempDir(), "")

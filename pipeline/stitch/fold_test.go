@@ -59,6 +59,22 @@ func TestBatchCutsAndRestartsNeverShow(t *testing.T) {
 	}
 }
 
+// TestChangedMindSurvivesRestart: a pair that was refused, saved, and then linked after all is not news after a restart.
+func TestChangedMindSurvivesRestart(t *testing.T) {
+	t.Parallel()
+	s := tell(t, "namespaces: {device_id: {class: personal, priority: 6, limit: 1, within: 1d}}")
+	s.keep()
+	s.play("0 user_id:u device_id:d1", "1 device_id:d2", "2 user_id:u device_id:d2")
+	s.restart()
+	s.play("3000 user_id:u device_id:d2")
+	s.restart()
+	s.play("3001 user_id:u device_id:d2")
+	want := []string{"linked user_id device_id", "refused user_id device_id", "merged user_id device_id"}
+	if got := s.kinds(); !slices.Equal(got, want) {
+		t.Errorf("decisions are %q, want %q", got, want)
+	}
+}
+
 // keep gives the story a store, which sees only what changed since the checkpoint before.
 func (s *story) keep() {
 	s.t.Helper()

@@ -97,7 +97,7 @@ func TestLoadRefusesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	rng := newSeed(t)
 	s := tell(t, "")
-	s.play(randomLines(rng, 60)...)
+	s.play(randomLines(rng, 25)...)
 	var whole entries
 	if err := s.stage.Save(&whole); err != nil {
 		t.Fatal(err)
