@@ -209,15 +209,19 @@ func replayCompare(ctx context.Context, s *settings, opt *replayOptions) (err er
 // printDifferences lists what differs, and fails where something does.
 func printDifferences(out io.Writer, differences []clickhouse.Difference) error {
 	found := false
-	for _, d := range differences {
+	for i := range differences {
+		d := &differences[i]
 		if d.IsNone() {
 			fmt.Fprintf(out, "%-20s %d rows, all equal\n", d.Table, d.Rows)
 			continue
 		}
 		found = true
-		fmt.Fprintf(out, "%-20s %d rows: %d only in the tables, %d only in the rebuild, %d different\n", d.Table, d.Rows, d.OnlyLive, d.OnlyOther, d.Different)
+		fmt.Fprintf(out, "%-20s %d rows equal, %d only in the tables, %d only in the rebuild, %d different\n", d.Table, d.Rows, d.LiveOnly, d.OtherOnly, d.Changed)
 		for _, e := range d.Examples {
-			fmt.Fprintln(out, "   ", e)
+			fmt.Fprintf(out, "    %s: %s\n", e.Kind, e.Key)
+			for _, c := range e.Columns {
+				fmt.Fprintf(out, "        %s: %s in the tables, %s in the rebuild\n", c.Name, c.Live, c.Other)
+			}
 		}
 	}
 	if found {

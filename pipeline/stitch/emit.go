@@ -97,6 +97,9 @@ func (s *Stage) Profiles(f func(profile uint32)) {
 	}
 }
 
+// Owner gives the living profile that a leaf belongs to.
+func (s *Stage) Owner(leaf uint32) uint32 { return s.g.profileOf(leaf) }
+
 // Leaves calls f for every leaf of a living profile, in the order in which the leaves were made.
 func (s *Stage) Leaves(p uint32, f func(leaf uint32)) {
 	// Sorted, since the order of a component's list depends on restarts.

@@ -31,7 +31,7 @@ func TestFlags(t *testing.T) {
 	got := parse(t, "-clickhouse.addr", "a:1,b:2", "-clickhouse.user", "u", "-clickhouse.password", "p", "-clickhouse.database", "shop",
 		"-clickhouse.cluster", "c", "-clickhouse.tls.enabled", "-clickhouse.tls.ca", "ca", "-clickhouse.tls.cert", "cert", "-clickhouse.tls.key", "key",
 		"-clickhouse.tls.server-name", "name", "-clickhouse.tls.skip-verify", "-clickhouse.compression", "zstd", "-clickhouse.properties", "json",
-		"-clickhouse.dial-timeout", "3s", "-clickhouse.write-timeout", "4s", "-clickhouse.connections", "5", "-clickhouse.retention.events", "6",
+		"-clickhouse.dial-timeout", "3s", "-clickhouse.write-timeout", "4s", "-clickhouse.connections", "5", "-clickhouse.fsync=false", "-clickhouse.retention.events", "6",
 		"-clickhouse.retention.order-lines", "7", "-clickhouse.retention.identity-log", "8", "-clickhouse.retention.audience-changes", "9",
 		"-clickhouse.retention.dead-letters", "10", "-clickhouse.retention.commits", "11")
 	want := Config{Addr: "a:1,b:2", User: "u", Password: "p", Database: "shop", Cluster: "c", TLS: true, TLSCA: "ca", TLSCert: "cert", TLSKey: "key",

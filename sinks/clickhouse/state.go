@@ -14,26 +14,15 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/seamline/seamline/schemas"
 	"github.com/seamline/seamline/schemas/fault"
 )
 
 // StatePartBytesMax bounds the data of one part.
 const StatePartBytesMax = 8 << 20
 
-// StatePart is a piece of the state of a pipeline. A generation begins with a base, the state as a whole, and goes on with deltas,
-// each of which leads from one checkpoint to a later one.
-type StatePart struct {
-	Generation uint64 // batch of the base
-	After      uint64 // batch of the checkpoint that a delta goes on from; 0 for the base
-	Batch      uint64 // batch of the checkpoint that the part leads to; Generation for parts of the base
-	Part       uint32 // from 0
-	Parts      uint32
-	Data       []byte // at most StatePartBytesMax
-	Format     int
-}
-
 // check finds what cannot be part of a chain.
-func (p *StatePart) check() error {
+func checkPart(p *schemas.StatePart) error {
 	switch {
 	case p.Parts == 0 || p.Part >= p.Parts:
 		return fmt.Errorf("part %d of %d does not exist", p.Part, p.Parts)
@@ -56,7 +45,7 @@ type checkpoint struct {
 	format                   uint16
 }
 
-func (p *StatePart) checkpoint() checkpoint {
+func checkpointOf(p *schemas.StatePart) checkpoint {
 	return checkpoint{p.Generation, p.Batch, p.After, p.Parts, uint16(p.Format)}
 }
 
@@ -104,15 +93,15 @@ func newStateTable(database string, pool *pool) *stateTable {
 
 // SaveState stores a part of the state. The parts of a checkpoint come in order, from the first, and after an error the same part
 // again, or the checkpoint from its first part. It does not wait for Write.
-func (s *Sink) SaveState(ctx context.Context, p StatePart) error {
+func (s *Sink) SaveState(ctx context.Context, p schemas.StatePart) error {
 	doing := fmt.Sprintf("save the state of batch %d", p.Batch)
-	if err := p.check(); err != nil {
+	if err := checkPart(&p); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	t := s.state
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c := p.checkpoint()
+	c := checkpointOf(&p)
 	if p.Part == 0 {
 		t.saving, t.next, t.last = c, 0, c.origin()
 	}
@@ -129,7 +118,7 @@ func (s *Sink) SaveState(ctx context.Context, p StatePart) error {
 }
 
 // fill needs the lock.
-func (t *stateTable) fill(pipeline string, p *StatePart) {
+func (t *stateTable) fill(pipeline string, p *schemas.StatePart) {
 	t.block.reset()
 	t.pipeline.add(pipeline)
 	t.generation.add(p.Generation)
@@ -171,7 +160,7 @@ type saved struct {
 // LoadState gives the parts of the newest state that is whole: of the newest generation whose base is, and of the deltas after it, in
 // order. What is torn or damaged is left out with all that builds on it, and f is told nothing of it. One part is in memory at a time;
 // its data is valid during the call only. found is false where there is no state.
-func (s *Sink) LoadState(ctx context.Context, f func(StatePart) error) (found bool, err error) {
+func (s *Sink) LoadState(ctx context.Context, f func(schemas.StatePart) error) (found bool, err error) {
 	all, err := s.savedStates(ctx)
 	if err != nil {
 		return false, fmt.Errorf("load state: %w", err)
@@ -314,7 +303,7 @@ func (s *Sink) whereSaved(c checkpoint) string {
 var errChanged = errors.New("a part of the state is not what it was a moment ago")
 
 // stream reads the parts of a chain one by one.
-func (s *Sink) stream(ctx context.Context, chain []saved, f func(StatePart) error) error {
+func (s *Sink) stream(ctx context.Context, chain []saved, f func(schemas.StatePart) error) error {
 	for _, k := range chain {
 		previous := k.origin()
 		for part, checksum := range k.checksums {
@@ -326,7 +315,7 @@ func (s *Sink) stream(ctx context.Context, chain []saved, f func(StatePart) erro
 				return fmt.Errorf("load part %d of the state of batch %d: %w", part, k.batch, errChanged)
 			}
 			previous = checksum
-			p := StatePart{Generation: k.generation, After: k.after, Batch: k.batch, Part: uint32(part), Parts: k.parts, Data: data, Format: int(k.format)}
+			p := schemas.StatePart{Generation: k.generation, After: k.after, Batch: k.batch, Part: uint32(part), Parts: k.parts, Data: data, Format: int(k.format)}
 			if err := f(p); err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/seamline/seamline/schemas"
 	"slices"
 	"strings"
 	"testing"
@@ -14,11 +15,11 @@ import (
 func save(t testing.TB, s *Sink, generation, after, batch uint64, parts ...string) {
 	t.Helper()
 	for i, data := range parts {
-		savePart(t, s, StatePart{Generation: generation, After: after, Batch: batch, Part: uint32(i), Parts: uint32(len(parts)), Data: []byte(data), Format: 3})
+		savePart(t, s, schemas.StatePart{Generation: generation, After: after, Batch: batch, Part: uint32(i), Parts: uint32(len(parts)), Data: []byte(data), Format: 3})
 	}
 }
 
-func savePart(t testing.TB, s *Sink, p StatePart) {
+func savePart(t testing.TB, s *Sink, p schemas.StatePart) {
 	t.Helper()
 	if err := s.SaveState(t.Context(), p); err != nil {
 		t.Fatal(err)
@@ -29,7 +30,7 @@ func savePart(t testing.TB, s *Sink, p StatePart) {
 func load(t testing.TB, s *Sink) string {
 	t.Helper()
 	var parts []string
-	found, err := s.LoadState(t.Context(), func(p StatePart) error {
+	found, err := s.LoadState(t.Context(), func(p schemas.StatePart) error {
 		if p.Format != 3 {
 			t.Errorf("a part of batch %d has format %d", p.Batch, p.Format)
 		}
@@ -68,7 +69,7 @@ func TestStateComesBack(t *testing.T) {
 		t.Errorf("a part that was saved twice has %s rows", n)
 	}
 
-	torn := StatePart{Generation: 10, After: 20, Batch: 30, Parts: 2, Data: []byte("f"), Format: 3}
+	torn := schemas.StatePart{Generation: 10, After: 20, Batch: 30, Parts: 2, Data: []byte("f"), Format: 3}
 	savePart(t, s, torn)
 	expect("a torn tail", whole)
 	save(t, s, 10, 30, 40, "g") // goes on from what is not there
@@ -78,7 +79,7 @@ func TestStateComesBack(t *testing.T) {
 
 	save(t, s, 50, 0, 50, "A", "B")
 	expect("a second generation", "50:A 50:B")
-	savePart(t, s, StatePart{Generation: 60, Batch: 60, Parts: 2, Data: []byte("x"), Format: 3})
+	savePart(t, s, schemas.StatePart{Generation: 60, Batch: 60, Parts: 2, Data: []byte("x"), Format: 3})
 	expect("a torn base", "50:A 50:B")
 	exec(t, cfg, "ALTER TABLE state_backups UPDATE data = 'Z' WHERE data = 'B' SETTINGS mutations_sync = 2")
 	expect("a damaged base", whole+" 35:h")
@@ -112,7 +113,7 @@ func TestStateOfTwoAttemptsDoesNotMix(t *testing.T) {
 	s := open(t, cfg)
 	save(t, s, 1, 0, 1, "base")
 	save(t, s, 1, 1, 5, "one", "two")
-	savePart(t, open(t, cfg), StatePart{Generation: 1, After: 1, Batch: 5, Parts: 2, Data: []byte("uno"), Format: 3})
+	savePart(t, open(t, cfg), schemas.StatePart{Generation: 1, After: 1, Batch: 5, Parts: 2, Data: []byte("uno"), Format: 3})
 	if got := load(t, s); got != "1:base" {
 		t.Errorf("loaded %q of a mixed checkpoint", got)
 	}
@@ -126,7 +127,7 @@ func TestStateRefusesNonsense(t *testing.T) {
 	t.Parallel()
 	cfg := config(t)
 	s := open(t, cfg)
-	for want, p := range map[string]StatePart{
+	for want, p := range map[string]schemas.StatePart{
 		"part 2 of 2":                 {Batch: 1, Generation: 1, Part: 2, Parts: 2},
 		"part 0 of 0":                 {Batch: 1, Generation: 1},
 		"does not come after":         {Batch: 1, Generation: 1, Part: 1, Parts: 2},
@@ -143,7 +144,7 @@ func TestStateRefusesNonsense(t *testing.T) {
 	save(t, s, 1, 0, 1, "a", "b")
 	stop := errors.New("enough")
 	calls := 0
-	if _, err := s.LoadState(t.Context(), func(StatePart) error { calls++; return stop }); !errors.Is(err, stop) || calls != 1 {
+	if _, err := s.LoadState(t.Context(), func(schemas.StatePart) error { calls++; return stop }); !errors.Is(err, stop) || calls != 1 {
 		t.Errorf("an error of the callback gives %v after %d calls", err, calls)
 	}
 }
@@ -164,13 +165,13 @@ func TestStateOfManyLargeParts(t *testing.T) {
 			data[i] = byte(r.Uint32())
 		}
 		data[0] = byte(part)
-		savePart(t, s, StatePart{Generation: 7, Batch: 7, Part: part, Parts: count, Data: data, Format: 3})
+		savePart(t, s, schemas.StatePart{Generation: 7, Batch: 7, Part: part, Parts: count, Data: data, Format: 3})
 	}
 	saved := time.Since(begun)
 	exec(t, cfg, "OPTIMIZE TABLE state_backups FINAL")
 	begun = time.Now()
 	var order []byte
-	found, err := s.LoadState(t.Context(), func(p StatePart) error {
+	found, err := s.LoadState(t.Context(), func(p schemas.StatePart) error {
 		order = append(order, p.Data[0])
 		if len(p.Data) != StatePartBytesMax {
 			t.Errorf("part %d has %d bytes", p.Part, len(p.Data))
@@ -192,7 +193,7 @@ func TestSaveStateBesideWrite(t *testing.T) {
 	defer s.writing.Unlock()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := s.SaveState(ctx, StatePart{Generation: 1, Batch: 1, Parts: 1, Data: []byte("a"), Format: 3}); err != nil {
+	if err := s.SaveState(ctx, schemas.StatePart{Generation: 1, Batch: 1, Parts: 1, Data: []byte("a"), Format: 3}); err != nil {
 		t.Error(err)
 	}
 	if got := load(t, s); got != "1:a" {

@@ -37,7 +37,7 @@ type Sink struct {
 	written *prometheus.CounterVec
 	topics  []string
 
-	planned uint64 // batch that the following are of
+	planned bool // the following are of the batch that is written next
 	records []*kgo.Record
 	err     error
 }
