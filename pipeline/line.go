@@ -56,7 +56,7 @@ type Config struct {
 	Backup          Backup        // nil for none
 	BackupEvery     time.Duration // how often checkpoints are copied
 	Leads           func() bool   // whether this instance, and no other, makes the copies
-	Room            func() error  // called before each batch: makes sure of the memory that it needs
+	Room            func() error  // called before each batch: keeps the memory's ceiling
 	CheckpointEvery time.Duration
 	Clock           func() time.Time // for durations only, never for results
 	Metrics         *Metrics

@@ -95,7 +95,8 @@ func TestEndToEndGolden(t *testing.T) {
 			}
 		}
 	}
-	s.run(nil)
+	// Some payloads are days later than the record time that the golden files were made with.
+	s.run(func(o *runOptions) { o.now = schemas.TimeOf(time.Now()) })
 	got := map[string]string{}
 	for _, line := range s.query("SELECT source || ' ' || event_id, " + goldenColumns + " FROM events FINAL") {
 		key, row, _ := strings.Cut(line, "|")

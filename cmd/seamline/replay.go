@@ -110,6 +110,9 @@ func replayFromStart(ctx context.Context, s *settings, opt *replayOptions) error
 
 // checkTopicsWhole refuses a rebuild that would lose what the tables have and the topics have no longer.
 func checkTopicsWhole(ctx context.Context, s *settings) error {
+	if err := clickhouse.Migrate(ctx, s.ClickHouse, nil); err != nil {
+		return err
+	}
 	starts, err := consumer.Starts(ctx, s.Kafka, feeds())
 	if err != nil {
 		return err

@@ -91,18 +91,6 @@ func (r *pipelineRun) wireStages() (*line, error) {
 // stateShare is the percentage of state.memory that the stages' state may take; the rest is for batches and the store.
 const stateShare = 60
 
-// batchRoomBytes is how much state one record of a batch may add, generously: identifiers, links, leaves, orders and ledgers.
-const batchRoomBytes = 4096
-
-// room gives the function that keeps the ceiling and makes sure of the memory that the next batch may need.
-func (r *pipelineRun) room(space *slab.Space) func() error {
-	need := int64(min(r.Kafka.RecordsMax, batchRoomMax)) * batchRoomBytes
-	return func() error { return errors.Join(space.Trim(), space.Reserve(need)) }
-}
-
-// batchRoomMax bounds the room that is made for a batch: records of larger batches seldom all bring something new.
-const batchRoomMax = 50_000
-
 // runOptions are what a run may be told beside its settings.
 type runOptions struct {
 	untilCaughtUp  bool
@@ -205,6 +193,11 @@ func (r *pipelineRun) process(ctx context.Context) error {
 	if err := l.Run(ctx, source); err != nil {
 		return err
 	}
+	if r.rewind != nil && ctx.Err() == nil {
+		if err := r.tables.SettleDeadLetters(ctx, source.Rewound()); err != nil {
+			return err
+		}
+	}
 	if r.rebuild && ctx.Err() == nil {
 		if err := r.endRebuild(ctx); err != nil {
 			return err
@@ -221,7 +214,7 @@ func (r *pipelineRun) openLine(sinks []schemas.Sink) (*line, *pipeline.Line, err
 		return nil, nil, err
 	}
 	cfg := pipeline.Config{Stages: stages.stages, Sinks: sinks, Store: r.store, Journal: r.journal, Rules: r.rulesDigest, Installation: r.installation,
-		Room: r.room(stages.space), CheckpointEvery: r.CheckpointEvery, Clock: time.Now, Metrics: pipeline.NewMetrics(r.registry, stages.stages, sinks),
+		Room: stages.space.Trim, CheckpointEvery: r.CheckpointEvery, Clock: time.Now, Metrics: pipeline.NewMetrics(r.registry, stages.stages, sinks),
 		Log: r.log, Health: r.health}
 	if r.BackupEvery > 0 {
 		cfg.Backup, cfg.BackupEvery, cfg.Leads = r.tables, r.BackupEvery, r.journal.Leads

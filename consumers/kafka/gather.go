@@ -60,6 +60,7 @@ type Gatherer struct {
 	parts   []*part
 	index   map[topicPartition]*part
 	intents Intents
+	rewound []schemas.Range
 	now     schemas.Time // the last batch's reading of the clock: it never goes back
 	checked time.Time    // when partitions were last looked for
 	ticked  bool         // the final tick of UntilCaughtUp was given

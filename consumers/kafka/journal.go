@@ -110,6 +110,9 @@ func OpenJournal(ctx context.Context, cfg Config, opt JournalOptions, from int64
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.await(ctx, opt.Report, opt.Log, func() error { return createJournal(ctx, &cfg) }); err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
 	// What a barred producer left in an open transaction counts as well: it may have been acted upon.
 	j.consumer, err = kgo.NewClient(append(opts, kgo.FetchIsolationLevel(kgo.ReadUncommitted()), kgo.KeepControlRecords(),
 		kgo.FetchMaxWait(200*time.Millisecond))...)
@@ -117,10 +120,7 @@ func OpenJournal(ctx context.Context, cfg Config, opt JournalOptions, from int64
 		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}
 	j.admin = kadm.NewClient(j.consumer)
-	err = cfg.await(ctx, opt.Report, opt.Log, func() error { return j.create(ctx) })
-	if err == nil {
-		err = cfg.await(ctx, opt.Report, opt.Log, func() error { return j.begin(ctx, from) })
-	}
+	err = cfg.await(ctx, opt.Report, opt.Log, func() error { return j.begin(ctx, from) })
 	if err != nil {
 		j.consumer.Close()
 		return nil, fmt.Errorf("open the journal: %w", err)
@@ -128,19 +128,30 @@ func OpenJournal(ctx context.Context, cfg Config, opt JournalOptions, from int64
 	return j, nil
 }
 
-// create makes the topic where it is missing, whatever kafka.topics.create says: it is the pipeline's own.
-func (j *Journal) create(ctx context.Context) error {
-	topics, err := j.admin.ListTopics(ctx, j.cfg.Intents)
+// createJournal makes the topic where it is missing, whatever kafka.topics.create says: it is the pipeline's own.
+func createJournal(ctx context.Context, cfg *Config) error {
+	opts, err := cfg.Options()
+	if err != nil {
+		return err
+	}
+	// A client of its own, since a client remembers for a moment that a topic was missing.
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return fmt.Errorf("connect to Kafka: %w", err)
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	topics, err := admin.ListTopics(ctx, cfg.Intents)
 	if err != nil {
 		return fmt.Errorf("list topics: %w", err)
 	}
-	if t := topics[j.cfg.Intents]; t.Err == nil && len(t.Partitions) > 0 {
+	if t := topics[cfg.Intents]; t.Err == nil && len(t.Partitions) > 0 {
 		return nil
 	}
 	retention := journalRetention
-	_, err = j.admin.CreateTopic(ctx, 1, int16(j.cfg.Replication), map[string]*string{"retention.ms": &retention}, j.cfg.Intents)
+	_, err = admin.CreateTopic(ctx, 1, int16(cfg.Replication), map[string]*string{"retention.ms": &retention}, cfg.Intents)
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-		return fmt.Errorf("create topic %s for the intents (create it with one partition, or allow that): %w", j.cfg.Intents, err)
+		return fmt.Errorf("create topic %s for the intents (create it with one partition, or allow that): %w", cfg.Intents, err)
 	}
 	return nil
 }

@@ -59,6 +59,30 @@ func Starts(ctx context.Context, cfg Config, feeds []schemas.Feed) ([]schemas.Ra
 	return ranges, nil
 }
 
+// DeleteUpTo deletes the records of partitions before the ranges' To, as retention does in time.
+func DeleteUpTo(ctx context.Context, cfg Config, ranges []schemas.Range) error {
+	client, err := cfg.reader(func(error) {})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	var offsets kadm.Offsets
+	for _, r := range ranges {
+		offsets.AddOffset(r.Topic, r.Partition, r.To, -1)
+	}
+	deleted, err := kadm.NewClient(client).DeleteRecords(ctx, offsets)
+	if err == nil {
+		err = deleted.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("delete records: %w", err)
+	}
+	return nil
+}
+
+// Rewound gives the ranges that were read once more.
+func (g *Gatherer) Rewound() []schemas.Range { return g.rewound }
+
 // nextRewind cuts a batch's share off the ranges that are to be read once more.
 func (g *Gatherer) nextRewind() []schemas.Range {
 	share := max(1, int64(g.cfg.RecordsMax/len(g.opt.Rewind)))
@@ -71,7 +95,7 @@ func (g *Gatherer) nextRewind() []schemas.Range {
 			left = append(left, r)
 		}
 	}
-	g.opt.Rewind = left
+	g.opt.Rewind, g.rewound = left, append(g.rewound, now...)
 	return now
 }
 
