@@ -59,6 +59,8 @@ type Config struct {
 	Grace         time.Duration
 
 	TakeoverAfter time.Duration
+
+	Extra []kgo.Opt // for every client, such as a dialer; not a setting
 }
 
 // DefaultConfig has the defaults of every setting.
@@ -201,7 +203,7 @@ func (c *Config) Options() ([]kgo.Opt, error) {
 	if mechanism != nil {
 		opts = append(opts, kgo.SASL(mechanism))
 	}
-	return opts, nil
+	return append(opts, c.Extra...), nil
 }
 
 func (c *Config) brokers() []string {
