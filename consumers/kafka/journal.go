@@ -53,7 +53,7 @@ type Journal struct {
 	admin    *kadm.Client
 	leading  bool // set by Next, before it says so
 
-	mu       sync.Mutex // guards the following
+	mu       lock // guards the following
 	producer *kgo.Client
 	queue    []schemas.Intent // read and not yet given out, oldest first
 	given    uint64           // last batch given out
@@ -72,6 +72,16 @@ type Journal struct {
 	stopBeating context.CancelFunc
 	beating     sync.WaitGroup
 }
+
+// lock is a mutex of which the holder may wait for the network: whoever waits for it waits for a channel, as for anything far away, so
+// that in tests virtual time goes on.
+type lock chan struct{}
+
+// Lock waits until the lock is free, and takes it.
+func (l lock) Lock() { l <- struct{}{} }
+
+// Unlock frees the lock.
+func (l lock) Unlock() { <-l }
 
 // mark is where an intent is in the log.
 type mark struct {
@@ -105,7 +115,7 @@ const (
 
 // OpenJournal makes sure that the topic exists and reads it from the offset from on, 0 for all of it.
 func OpenJournal(ctx context.Context, cfg Config, opt JournalOptions, from int64) (*Journal, error) {
-	j := &Journal{cfg: cfg, opt: opt, process: uuid.NewString(), given: opt.After, done: opt.After}
+	j := &Journal{cfg: cfg, opt: opt, process: uuid.NewString(), mu: make(lock, 1), given: opt.After, done: opt.After}
 	opts, err := cfg.Options()
 	if err != nil {
 		return nil, err
