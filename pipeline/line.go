@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -374,11 +373,17 @@ func (l *Line) writeSink(ctx context.Context, s schemas.Sink, b *schemas.Batch) 
 		l.cfg.Metrics.retries.WithLabelValues(s.Name()).Inc()
 		l.cfg.Log.Warn("sink failed, waiting to try again", "sink", s.Name(), "batch", b.Number, "wait_ms", wait.Milliseconds(), "err", err)
 		select {
-		case <-time.After(wait + rand.N(wait/2)):
+		case <-time.After(wait + jitter(l.cfg.Clock(), wait/2)):
 		case <-ctx.Done():
 		}
 		wait = min(2*wait, retryWaitMax)
 	}
+}
+
+// jitter gives less than span, so that processes that failed together do not all try again together. The clock's last digits are random
+// enough for that, and a simulation can repeat them.
+func jitter(now time.Time, span time.Duration) time.Duration {
+	return time.Duration(now.UnixNano()) % span
 }
 
 // commitAll stores checkpoints one after another, beside the writing of the next batches, and has them copied.
