@@ -300,6 +300,7 @@ func TestUserAndPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	merge(s, 1)
+	needNoMoreRights(t, s)
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}

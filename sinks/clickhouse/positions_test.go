@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -151,5 +152,29 @@ func TestSettleDeadLetters(t *testing.T) {
 	}
 	if err := s.SettleDeadLetters(t.Context(), nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// needNoMoreRights calls all that goes on beside the batches.
+func needNoMoreRights(t testing.TB, s *Sink) {
+	t.Helper()
+	ctx := t.Context()
+	till := []schemas.Range{{Topic: "till", To: 9}}
+	save(t, s, 1, 0, 1, "base")
+	if got := load(t, s); got != "1:base" {
+		t.Errorf("loaded %q", got)
+	}
+	lost := &schemas.Batch{Number: 7, Now: start, Events: []*schemas.Event{at("till", 0, 1, 0), at("till", 0, 2, 0)}}
+	write(t, s, lost)
+	write(t, s, lost) // and verify
+	write(t, s, &schemas.Batch{Number: 6, Now: start, Rejects: []schemas.Reject{refused("till", 0, 1, 0)}})
+	err := errors.Join(s.SettleDeadLetters(ctx, till), s.Orphans(ctx, 6), s.Prune(ctx, 1), s.DropState(ctx, 2),
+		s.Accepted(ctx, till, 9, func(string, int32, int64, int) { t.Error("a row is left") }))
+	if err != nil {
+		t.Error(err)
+	}
+	_, err = s.Installation(ctx)
+	if _, failed := s.Intents(ctx, 5); err != nil || failed != nil {
+		t.Error(err, failed)
 	}
 }
