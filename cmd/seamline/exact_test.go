@@ -150,13 +150,14 @@ func TestEndToEndLiveEqualsRebuild(t *testing.T) {
 		})
 	}
 	s.exact()
-	opt := &replayOptions{runOptions: runOptions{log: s.settings.logger(testWriter{t})}}
+	var printed bytes.Buffer
+	opt := &replayOptions{runOptions: runOptions{log: s.settings.logger(testWriter{t})}, out: &printed}
 	if err := replayCompare(t.Context(), &s.settings, opt); err != nil {
-		t.Errorf("replay --compare: %v", err)
+		t.Errorf("replay --compare: %v\n%s", err, printed.String())
 	}
 	s.query("ALTER TABLE profiles UPDATE orders = orders + 1 WHERE orders > 0 SETTINGS mutations_sync = 2")
-	if err := replayCompare(t.Context(), &s.settings, opt); !errors.Is(err, errDifferent) {
-		t.Errorf("replay --compare after a change: %v", err)
+	if err := replayCompare(t.Context(), &s.settings, opt); !errors.Is(err, errDifferent) || !strings.Contains(printed.String(), "orders: ") {
+		t.Errorf("replay --compare after a change: %v\n%s", err, printed.String())
 	}
 }
 
@@ -254,10 +255,10 @@ func TestEndToEndRewind(t *testing.T) {
 	s.create()
 	messages := streetTraffic(seeded(t), 20, 300)
 	s.publish(messages...)
-	odd := message(schemas.FeedClickstream, start.Add(time.Hour), `{"type":"page","messageId":"early","anonymousId":"d1","timestamp":"2009-01-01T00:00:00Z","properties":{"path":"/"}}`)
+	odd := message(schemas.FeedClickstream, start.Add(time.Hour), `{"type":"page","messageId":"early","anonymousId":"d1","timestamp":"1991-01-01T00:00:00Z","properties":{"path":"/"}}`)
 	s.publish(odd)
 	fixed := func(o *runOptions) { o.now = schemas.TimeOf(start.Add(30 * 24 * time.Hour)) }
-	s.settings.Kafka.RecordsMax = 25
+	s.settings.Kafka.RecordsMax, s.settings.Decode.Earliest = 25, "2000-01-01T00:00:00Z"
 	s.run(fixed)
 	before := s.one("SELECT count(), sum(revenue) FROM events")
 	letters := s.one("SELECT count() FROM dead_letters FINAL")
@@ -273,7 +274,7 @@ func TestEndToEndRewind(t *testing.T) {
 	if got := s.one("SELECT count(), sum(revenue) FROM events"); got != before {
 		t.Errorf("after a rewind there are %s, before %s", got, before)
 	}
-	s.settings.Decode.Earliest = "2000-01-01T00:00:00Z" // the mended decoder
+	s.settings.Decode.Earliest = "1990-01-01T00:00:00Z" // the mended decoder
 	rewindNow()
 	rewindNow()
 	s.expect("SELECT count() FROM events WHERE event_id = 'early'", "1")

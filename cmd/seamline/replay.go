@@ -25,6 +25,7 @@ type replayOptions struct {
 	keep      bool
 	publish   bool
 	acceptGap bool
+	out       io.Writer // of the comparison
 }
 
 func runReplay(ctx context.Context, args []string) error {
@@ -46,7 +47,7 @@ func runReplay(ctx context.Context, args []string) error {
 	if err := opt.validate(fs.Args(), &s); err != nil {
 		return usageError{err}
 	}
-	opt.log = s.logger(os.Stderr)
+	opt.log, opt.out = s.logger(os.Stderr), os.Stdout
 	opt.untilCaughtUp = true
 	switch {
 	case opt.compare:
@@ -206,7 +207,7 @@ func replayCompare(ctx context.Context, s *settings, opt *replayOptions) (err er
 	if err != nil {
 		return err
 	}
-	return printDifferences(os.Stdout, differences)
+	return printDifferences(opt.out, differences)
 }
 
 // printDifferences lists what differs, and fails where something does.

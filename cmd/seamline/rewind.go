@@ -18,7 +18,7 @@ type rewind struct {
 
 // acceptedTables is what rewound asks the tables.
 type acceptedTables interface {
-	Accepted(ctx context.Context, ranges []schemas.Range, before uint64, f func(topic string, partition int32, offset int64, element int)) error
+	Accepted(ctx context.Context, ranges []schemas.Range, before uint64, f func(topic string, partition int32, offset int64, element int, isRefused bool)) error
 	AcceptedIDs(ctx context.Context, events []*schemas.Event, before uint64, f func(source, id string)) error
 }
 
@@ -47,9 +47,13 @@ func (s *rewound) Apply(b *schemas.Batch) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), rewoundWaitMax)
 	defer cancel()
-	known := map[position]bool{}
-	err := s.tables.Accepted(ctx, b.Ranges, b.Number, func(topic string, partition int32, offset int64, element int) {
-		known[position{topic, partition, offset, element}] = true
+	accepted, refused := map[position]bool{}, map[position]bool{}
+	err := s.tables.Accepted(ctx, b.Ranges, b.Number, func(topic string, partition int32, offset int64, element int, isRefused bool) {
+		if isRefused {
+			refused[position{topic, partition, offset, element}] = true
+		} else {
+			accepted[position{topic, partition, offset, element}] = true
+		}
 	})
 	if err != nil {
 		return fmt.Errorf("look for what was processed before: %w", err)
@@ -59,14 +63,14 @@ func (s *rewound) Apply(b *schemas.Batch) error {
 	}
 	rejects := b.Rejects[:0]
 	for _, r := range b.Rejects {
-		if !known[at(r.Record, r.Element)] {
+		if !refused[at(r.Record, r.Element)] {
 			rejects = append(rejects, r)
 		}
 	}
 	b.Rejects = rejects
 	kept := b.Events[:0]
 	for _, e := range b.Events {
-		if !known[at(e.Record, e.Element)] {
+		if !accepted[at(e.Record, e.Element)] {
 			kept = append(kept, e)
 		}
 	}

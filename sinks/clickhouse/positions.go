@@ -14,16 +14,16 @@ import (
 
 // Accepted tells f every position within the ranges that a batch before one wrote to events or dead_letters, in no order, and a
 // position that was written twice perhaps twice. Topic is valid after the call as well.
-func (s *Sink) Accepted(ctx context.Context, ranges []schemas.Range, before uint64, f func(topic string, partition int32, offset int64, element int)) error {
+func (s *Sink) Accepted(ctx context.Context, ranges []schemas.Range, before uint64, f func(topic string, partition int32, offset int64, element int, isRefused bool)) error {
 	topics := map[string]string{}
 	for some := range slices.Chunk(ranges, rangesMax) {
-		if err := s.accepted(ctx, some, before, func(topic []byte, partition int32, offset int64, element int) {
+		if err := s.accepted(ctx, some, before, func(topic []byte, partition int32, offset int64, element int, isRefused bool) {
 			name, ok := topics[string(topic)]
 			if !ok {
 				name = string(topic)
 				topics[name] = name
 			}
-			f(name, partition, offset, element)
+			f(name, partition, offset, element, isRefused)
 		}); err != nil {
 			return fmt.Errorf("read accepted positions: %w", err)
 		}
@@ -34,19 +34,20 @@ func (s *Sink) Accepted(ctx context.Context, ranges []schemas.Range, before uint
 // rangesMax bounds the text of a query.
 const rangesMax = 500
 
-func (s *Sink) accepted(ctx context.Context, ranges []schemas.Range, before uint64, f func(topic []byte, partition int32, offset int64, element int)) error {
-	query := fmt.Sprintf(`SELECT CAST(kafka_topic AS String) AS t, kafka_partition AS p, kafka_offset AS o, element AS e FROM %[1]s.events WHERE _batch < %[2]d AND (%[3]s)
-UNION ALL SELECT CAST(topic AS String) AS t, partition AS p, offset AS o, element AS e FROM %[1]s.dead_letters WHERE _batch < %[2]d AND (%[4]s)`,
+func (s *Sink) accepted(ctx context.Context, ranges []schemas.Range, before uint64, f func(topic []byte, partition int32, offset int64, element int, isRefused bool)) error {
+	query := fmt.Sprintf(`SELECT CAST(kafka_topic AS String) AS t, kafka_partition AS p, kafka_offset AS o, element AS e, false AS r FROM %[1]s.events WHERE _batch < %[2]d AND (%[3]s)
+UNION ALL SELECT CAST(topic AS String) AS t, partition AS p, offset AS o, element AS e, true AS r FROM %[1]s.dead_letters WHERE _batch < %[2]d AND (%[4]s)`,
 		s.cfg.Database, before, within(ranges, "kafka_"), within(ranges, ""))
 	var topic proto.ColStr
 	var partition proto.ColInt32
 	var offset proto.ColInt64
 	var element proto.ColUInt32
+	var refused proto.ColBool
 	return s.aside.do(ctx, func() ch.Query {
-		return ch.Query{Body: query, Result: proto.Results{{Name: "t", Data: &topic}, {Name: "p", Data: &partition}, {Name: "o", Data: &offset}, {Name: "e", Data: &element}},
+		return ch.Query{Body: query, Result: proto.Results{{Name: "t", Data: &topic}, {Name: "p", Data: &partition}, {Name: "o", Data: &offset}, {Name: "e", Data: &element}, {Name: "r", Data: &refused}},
 			OnResult: func(context.Context, proto.Block) error {
 				for i := range partition {
-					f(topic.RowBytes(i), partition[i], offset[i], int(element[i]))
+					f(topic.RowBytes(i), partition[i], offset[i], int(element[i]), refused[i])
 				}
 				return nil
 			}}

@@ -26,7 +26,7 @@ func refused(topic string, partition int32, offset int64, element int) schemas.R
 func accepted(t testing.TB, s *Sink, before uint64, ranges ...schemas.Range) string {
 	t.Helper()
 	found := map[string]bool{}
-	err := s.Accepted(t.Context(), ranges, before, func(topic string, partition int32, offset int64, element int) {
+	err := s.Accepted(t.Context(), ranges, before, func(topic string, partition int32, offset int64, element int, _ bool) {
 		found[fmt.Sprintf("%s/%d/%d/%d", topic, partition, offset, element)] = true
 	})
 	if err != nil {
@@ -169,7 +169,7 @@ func needNoMoreRights(t testing.TB, s *Sink) {
 	write(t, s, lost) // and verify
 	write(t, s, &schemas.Batch{Number: 6, Now: start, Rejects: []schemas.Reject{refused("till", 0, 1, 0)}})
 	err := errors.Join(s.SettleDeadLetters(ctx, till), s.Orphans(ctx, 6), s.Prune(ctx, 1), s.DropState(ctx, 2),
-		s.Accepted(ctx, till, 9, func(string, int32, int64, int) { t.Error("a row is left") }))
+		s.Accepted(ctx, till, 9, func(string, int32, int64, int, bool) { t.Error("a row is left") }))
 	if err != nil {
 		t.Error(err)
 	}
