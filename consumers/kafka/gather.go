@@ -269,7 +269,7 @@ func (g *Gatherer) Next(ctx context.Context, b *schemas.Batch) error {
 	}
 	if g.opt.Now().Sub(g.checked) >= g.cfg.RecheckTopics {
 		if err := g.discover(ctx, false); err != nil {
-			if isFatal(err) || ctx.Err() != nil {
+			if isGone(err) || ctx.Err() != nil {
 				return err
 			}
 			g.opt.Log.Warn("could not look for new partitions", "err", err)
@@ -415,8 +415,13 @@ func (g *Gatherer) Committed(ctx context.Context, positions []schemas.Range) err
 // Close ends the connections.
 func (g *Gatherer) Close() { g.client.Close() }
 
-// isFatal tells whether waiting does not help.
+// isGone tells whether what is missing never comes back.
+func isGone(err error) bool {
+	return errors.Is(err, ErrGap) || errors.Is(err, ErrFenced) || errors.Is(err, schemas.ErrDamaged)
+}
+
+// isFatal tells whether waiting does not help at the start.
 func isFatal(err error) bool {
-	return errors.Is(err, ErrGap) || errors.Is(err, ErrNoTopic) || errors.Is(err, ErrFenced) || errors.Is(err, schemas.ErrDamaged) || errors.Is(err, kerr.UnknownTopicOrPartition) ||
+	return isGone(err) || errors.Is(err, ErrNoTopic) || errors.Is(err, kerr.UnknownTopicOrPartition) ||
 		errors.Is(err, kerr.SaslAuthenticationFailed) || errors.Is(err, kerr.TopicAuthorizationFailed)
 }

@@ -361,7 +361,7 @@ func (j *Journal) mayLead() bool {
 
 // lead bars those who led before, says so in the log, and reads what they wrote until then.
 func (j *Journal) lead(ctx context.Context) error {
-	if err := j.cfg.await(ctx, j.opt.Report, j.opt.Log, func() error { return j.enlist(ctx) }); err != nil {
+	if err := j.cfg.outlast(ctx, j.opt.Report, j.opt.Log, func() error { return j.enlist(ctx) }); err != nil {
 		return err
 	}
 	if _, err := j.append(ctx, entryLead, nil); err != nil {
@@ -488,7 +488,7 @@ func (j *Journal) insist(ctx context.Context, try func() error) error {
 		err = errors.New("this process was held up")
 	}
 	j.opt.Log.Warn("the journal could not be written; looking whether this instance still leads", "err", err)
-	return j.cfg.await(ctx, j.opt.Report, j.opt.Log, func() error {
+	return j.cfg.outlast(ctx, j.opt.Report, j.opt.Log, func() error {
 		// A look first, so that a leader that was replaced does not bar its successor for nothing.
 		if err := j.stillLeads(ctx); err != nil {
 			return err

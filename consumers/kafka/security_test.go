@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -13,10 +14,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/seamline/seamline/schemas"
 )
@@ -150,4 +158,106 @@ func TestTLS(t *testing.T) {
 	f("another name", false, func(c *Config) { c.TLSServerName = "kafka.example.com" })
 	f("no TLS", false, func(c *Config) { c.TLS = false })
 	f("an authority that is no certificate", false, func(c *Config) { c.TLSCA = key })
+}
+
+// cutter dials, and can cut every connection that it made.
+type cutter struct {
+	mu    sync.Mutex // guards conns
+	conns []net.Conn
+}
+
+func (c *cutter) dial(ctx context.Context, network, host string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, host)
+	if err == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.conns = append(c.conns, conn)
+	}
+	return conn, err
+}
+
+func (c *cutter) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.conns {
+		_ = conn.Close()
+	}
+	c.conns = nil
+}
+
+// TestExpiredCredentialsAreSatOut: where the brokers refuse at a reconnection what they took before, gathering and the journal wait
+// until it is renewed, and go on by themselves.
+func TestExpiredCredentialsAreSatOut(t *testing.T) {
+	t.Parallel()
+	var expired atomic.Bool
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "pos", "seamline.intents"), kfake.EnableSASL(),
+		kfake.Superuser("PLAIN", "reader", "right"), kfake.Superuser("PLAIN", "producer", "right"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	refused := atomic.Int64{}
+	cluster.ControlKey(int16(kmsg.SASLAuthenticate), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		req := r.(*kmsg.SASLAuthenticateRequest)
+		if !expired.Load() || !bytes.Contains(req.SASLAuthBytes, []byte("reader")) {
+			return nil, nil, false
+		}
+		refused.Add(1)
+		resp := req.ResponseKind().(*kmsg.SASLAuthenticateResponse)
+		resp.ErrorCode = kerr.SaslAuthenticationFailed.Code
+		return resp, nil, true
+	})
+	var wires cutter
+	cfg := DefaultConfig()
+	cfg.Brokers, cfg.Wait, cfg.Tick = cluster.ListenAddrs()[0], 20*time.Millisecond, 50*time.Millisecond
+	cfg.SASL, cfg.User, cfg.Password, cfg.Extra = "plain", "reader", "right", []kgo.Opt{kgo.Dialer(wires.dial)}
+	g, err := Open(t.Context(), cfg, Options{Feeds: []schemas.Feed{schemas.FeedPOS}, Group: "test", Log: quiet, Now: time.Now,
+		Report: func(error) {}, Registry: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	j, err := OpenJournal(t.Context(), cfg, JournalOptions{Key: "k", Instance: "i", Now: time.Now, Log: quiet, Waiting: func(string) {},
+		Lost: func(error) {}, Report: func(error) {}}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.abandon()
+	if _, _, err := j.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expired.Store(true)
+	wires.cut()
+	written := make(chan error, 1)
+	go func() { written <- j.Write(t.Context(), &schemas.Intent{Format: schemas.IntentFormat, Batch: 1}) }()
+	producer, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers), kgo.SASL(plain.Auth{User: "producer", Pass: "right"}.AsMechanism()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	if err := producer.ProduceSync(t.Context(), &kgo.Record{Topic: "pos", Value: []byte("v")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for isRenewed := false; ; {
+		var b schemas.Batch
+		if err := g.Next(ctx, &b); err != nil {
+			t.Fatalf("gathering ended: %v", err)
+		}
+		if len(b.Records) > 0 {
+			if !isRenewed {
+				t.Error("records came although the credentials had expired")
+			}
+			break
+		}
+		if refused.Load() > 2 && !isRenewed {
+			isRenewed = true
+			expired.Store(false)
+		}
+	}
+	if err := <-written; err != nil {
+		t.Errorf("the journal: %v", err)
+	}
 }

@@ -52,12 +52,22 @@ const (
 	awaitMax = 10 * time.Second
 )
 
-// await tries until it succeeds, ctx ends, or trying again cannot help, and reports what it waits for.
+// await tries until it succeeds, ctx ends, or trying again cannot help, and reports what it waits for. It is for the start, where
+// wrong credentials are a mistake.
 func (c *Config) await(ctx context.Context, report func(error), log *slog.Logger, try func() error) error {
+	return c.tryUntil(ctx, report, log, isFatal, try)
+}
+
+// outlast is await for a line that worked before: only what is gone for good ends it. Credentials expire, and are renewed.
+func (c *Config) outlast(ctx context.Context, report func(error), log *slog.Logger, try func() error) error {
+	return c.tryUntil(ctx, report, log, isGone, try)
+}
+
+func (c *Config) tryUntil(ctx context.Context, report func(error), log *slog.Logger, isFinal func(error) bool, try func() error) error {
 	for wait := awaitMin; ; wait = min(2*wait, awaitMax) {
 		err := try()
 		report(err)
-		if err == nil || isFatal(err) || ctx.Err() != nil {
+		if err == nil || isFinal(err) || ctx.Err() != nil {
 			return err
 		}
 		log.Warn("waiting for Kafka", "brokers", c.Brokers, "wait_ms", wait.Milliseconds(), "err", err)
