@@ -59,7 +59,11 @@ func (r *pipelineRun) openState(ctx context.Context) error {
 	cfg := state.Config{Dir: r.StateDir, PipelineID: r.PipelineID, Log: r.log}
 	for told := false; ; {
 		var err error
-		r.store, err = state.Open(cfg)
+		if r.store, err = state.Open(cfg); err == nil {
+			if err = r.store.Verify(); err != nil {
+				err = errors.Join(err, r.store.Close())
+			}
+		}
 		switch {
 		case err == nil:
 			r.health.Set("state directory", nil)

@@ -77,3 +77,21 @@ func (s *Store) checkCanaries() error {
 	}
 	return nil
 }
+
+// Verify reads everything, so that damage is found before anything is built upon it. It fails with schemas.ErrDamaged.
+func (s *Store) Verify() error {
+	it, err := s.db.NewIter(nil)
+	if err != nil {
+		return fmt.Errorf("verify state: %w", damage(err))
+	}
+	defer it.Close()
+	for it.First(); it.Valid(); it.Next() {
+		if _, err := it.ValueAndErr(); err != nil {
+			return fmt.Errorf("verify state in %s: %w", s.cfg.Dir, damage(err))
+		}
+	}
+	if err := it.Error(); err != nil {
+		return fmt.Errorf("verify state in %s: %w", s.cfg.Dir, damage(err))
+	}
+	return nil
+}

@@ -59,12 +59,15 @@ func look(fs vfs.FS, known map[uint64]string) (refused bool, err error) {
 		return true, fmt.Errorf("refused, but not as damaged: %w", err)
 	}
 	defer func() { _ = s.Close() }()
-	a, b := &shelf{name: "a"}, &shelf{name: "b"}
-	if err := s.Load([]schemas.Keeper{a, b}); err != nil {
+	if err := s.Verify(); err != nil {
 		if !errors.Is(err, schemas.ErrDamaged) {
-			return true, fmt.Errorf("not loaded, but not as damaged: %w", err)
+			return true, fmt.Errorf("refused, but not as damaged: %w", err)
 		}
 		return true, nil
+	}
+	a, b := &shelf{name: "a"}, &shelf{name: "b"}
+	if err := s.Load([]schemas.Keeper{a, b}); err != nil {
+		return true, fmt.Errorf("verified, and then not loaded: %w", err)
 	}
 	if got := fmt.Sprint(a.values, b.values); got != known[s.Point().Batch] {
 		return false, fmt.Errorf("batch %d came up as %s, and was %s", s.Point().Batch, got, known[s.Point().Batch])
