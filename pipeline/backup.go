@@ -15,6 +15,8 @@ import (
 // and its changes.
 type Backup interface {
 	SaveState(ctx context.Context, p schemas.StatePart) error
+	// LastState tells the newest generation and the batch of its latest checkpoint; zero where there is none.
+	LastState(ctx context.Context) (generation, batch uint64, err error)
 	// DropState forgets the generations before one.
 	DropState(ctx context.Context, generation uint64) error
 }
@@ -44,6 +46,7 @@ type backup struct {
 
 	generation uint64 // 0: none yet
 	last       uint64 // batch of the last checkpoint that was copied
+	began      uint64 // batch of the checkpoint that this process began with; 0 once the copy was looked at
 	base       int    // bytes
 	grown      int    // bytes of changes since
 }
@@ -58,7 +61,8 @@ func newBackup(cfg Config) *backup {
 	if cfg.Backup == nil || cfg.BackupEvery <= 0 {
 		return nil
 	}
-	return &backup{cfg: cfg, to: cfg.Backup, every: cfg.BackupEvery, wake: make(chan struct{}, 1), done: make(chan struct{}), rebase: true}
+	began := cfg.Store.Point().Batch
+	return &backup{cfg: cfg, to: cfg.Backup, every: cfg.BackupEvery, wake: make(chan struct{}, 1), done: make(chan struct{}), began: began, rebase: began == 0}
 }
 
 // add takes over what a checkpoint changed.
@@ -132,9 +136,33 @@ func (k *backup) run(ctx context.Context) {
 	}
 }
 
+// goOn sees at the first time whether the copy stands where this process began, so that it needs no new base.
+func (k *backup) goOn(ctx context.Context) error {
+	if k.generation != 0 || k.began == 0 {
+		return nil
+	}
+	generation, batch, err := k.to.LastState(ctx)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if batch == k.began && generation != 0 {
+		k.generation, k.last = generation, batch
+	} else {
+		k.queue, k.bytes, k.rebase = nil, 0, true
+	}
+	k.began = 0
+	return nil
+}
+
 // copy makes a new base where one is due, and else copies the changes that wait.
 func (k *backup) copy(ctx context.Context) error {
+	if err := k.goOn(ctx); err != nil {
+		return err
+	}
 	k.mu.Lock()
+	// Of a generation that an earlier process began the base's size is not known, and a new one comes the earlier for it.
 	rebase := k.rebase || k.generation == 0 || k.grown > 2*k.base+backupGrowthMin
 	queue := k.queue
 	k.queue, k.bytes = nil, 0

@@ -242,6 +242,17 @@ func TestEndToEndFromStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.same(reference, "rebuilt from nothing")
+	// A state whose tables are gone is not run on.
+	if err := clickhouse.Drop(t.Context(), s.settings.ClickHouse); err != nil {
+		t.Fatal(err)
+	}
+	opt := runOptions{untilCaughtUp: true, log: s.settings.logger(testWriter{t})}
+	if err := runPipeline(t.Context(), &s.settings, opt); !errors.Is(err, errLost) || !strings.Contains(err.Error(), "replay --from-start") {
+		t.Errorf("a run without its tables: %v", err)
+	}
+	if err := replay(); err != nil {
+		t.Fatal(err)
+	}
 	s.forget()
 	if err := replay(); err == nil || !strings.Contains(err.Error(), "would lose them") {
 		t.Errorf("a rebuild that would lose events: %v", err)

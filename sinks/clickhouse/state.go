@@ -150,6 +150,20 @@ func (s *Sink) DropState(ctx context.Context, before uint64) error {
 	return nil
 }
 
+// LastState tells which generation LoadState would give, and the batch of its latest checkpoint; zero where there is none.
+func (s *Sink) LastState(ctx context.Context) (generation, batch uint64, err error) {
+	all, err := s.savedStates(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("look for a state: %w", err)
+	}
+	chain := newestChain(all)
+	if len(chain) == 0 {
+		return 0, 0, nil
+	}
+	tip := chain[len(chain)-1]
+	return tip.generation, tip.batch, nil
+}
+
 // saved is a checkpoint as the table has it.
 type saved struct {
 	checkpoint
