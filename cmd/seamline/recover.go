@@ -113,17 +113,17 @@ func (r *pipelineRun) restore(ctx context.Context) error {
 		return err
 	}
 	point := r.store.Point()
-	if point.Batch > 0 && point.Installation != "" && point.Installation != r.installation ||
-		last > 0 && last < point.Batch {
-		return fmt.Errorf("%w: the state in %s is at batch %d, and database %s at batch %d of this pipeline. "+
-			"Name the right clickhouse.database or state.dir, or rebuild everything with seamline replay --from-start",
-			errLost, r.StateDir, point.Batch, r.ClickHouse.Database, last)
-	}
 	if point.Rebuild != 0 || r.rebuild {
 		if err := r.beginRebuild(ctx, last); err != nil {
 			return err
 		}
 		return r.openJournal(ctx)
+	}
+	if point.Batch > 0 && point.Installation != "" && point.Installation != r.installation ||
+		last > 0 && last < point.Batch {
+		return fmt.Errorf("%w: the state in %s is at batch %d, and database %s at batch %d of this pipeline. "+
+			"Name the right clickhouse.database or state.dir, or rebuild everything with seamline replay --from-start",
+			errLost, r.StateDir, point.Batch, r.ClickHouse.Database, last)
 	}
 	if point.Batch == 0 && last > 0 {
 		r.isRestored = true
