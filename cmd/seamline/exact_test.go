@@ -221,6 +221,7 @@ func TestEndToEndFromStart(t *testing.T) {
 	s.run(fixed)
 	reference := s.beside()
 	reference.run(fixed)
+	s.decide(1000)
 	// Rows that a rebuild does not give are gone after it.
 	s.query("INSERT INTO identity_log (position, kind, _batch) VALUES (1000000, 'linked', 1)")
 	replay := func() error {
@@ -256,6 +257,35 @@ func TestEndToEndFromStart(t *testing.T) {
 	s.forget()
 	if err := replay(); err == nil || !strings.Contains(err.Error(), "would lose them") {
 		t.Errorf("a rebuild that would lose events: %v", err)
+	}
+}
+
+// decide leaves an intent in the journal that nobody acted upon, as a crash does.
+func (s *stand) decide(batch uint64) {
+	s.t.Helper()
+	log := s.settings.logger(testWriter{s.t})
+	tables, err := clickhouse.Open(s.t.Context(), s.settings.ClickHouse, clickhouse.Options{PipelineID: s.settings.PipelineID, Log: log})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer tables.Close()
+	installation, err := tables.Installation(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	j, err := consumer.OpenJournal(s.t.Context(), s.settings.Kafka, consumer.JournalOptions{Key: s.settings.PipelineID + "/" + installation, Instance: "other",
+		After: batch - 1, Now: time.Now, Log: log, Waiting: func(string) {}, Lost: func(error) {}, Report: func(error) {}}, 0)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, _, err := j.Next(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := j.Write(s.t.Context(), &schemas.Intent{Format: schemas.IntentFormat, Batch: batch}); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := j.Close(s.t.Context()); err != nil {
+		s.t.Fatal(err)
 	}
 }
 

@@ -151,7 +151,12 @@ func (r *pipelineRun) beginRebuild(ctx context.Context, last uint64) error {
 			return err
 		}
 	}
-	first := max(last, point.Batch) + 1
+	// A batch may have been decided on and not written.
+	if err := r.openJournal(ctx); err != nil {
+		return err
+	}
+	first := max(last, point.Batch, r.journal.Newest()) + 1
+	r.closeJournal(ctx)
 	r.log.Info("rebuilding everything from the topics", "batch", first)
 	return r.store.Begin(state.Point{Batch: first - 1, Rebuild: first, Installation: r.installation})
 }

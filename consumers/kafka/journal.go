@@ -285,6 +285,13 @@ func (j *Journal) take(r *kgo.Record, isPast bool) error {
 	return nil
 }
 
+// Newest gives the number of the last batch whose intent is in the log; 0 for none.
+func (j *Journal) Newest() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.newest
+}
+
 // First gives the number of the first intent that Next will give; 0 while there is none.
 func (j *Journal) First() uint64 {
 	j.mu.Lock()
