@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -34,6 +35,9 @@ func (g *Gatherer) fill(ctx context.Context, b *schemas.Batch) error {
 		if err := g.poll(ctx, maxTime(deadline, now.Add(blockedPoll))); err != nil {
 			return err
 		}
+	}
+	if g.isMixed {
+		g.sort(b.Records)
 	}
 	g.finish(b)
 	return nil
@@ -114,8 +118,12 @@ func (g *Gatherer) miss(waiting bool) {
 // takeOne moves a partition's next record into b and gives its size.
 func (g *Gatherer) takeOne(b *schemas.Batch, p *part) int {
 	r := p.records[p.taken]
+	p.reached = max(p.reached, schemas.Time(r.Timestamp.UnixMilli()))
 	if !r.Attrs.IsControl() {
 		b.Records = append(b.Records, g.record(r))
+		here := rank{p.reached, p}
+		g.isMixed = g.isMixed || len(g.ranks) > 0 && here.compare(g.ranks[len(g.ranks)-1]) < 0
+		g.ranks = append(g.ranks, here)
 	}
 	p.records[p.taken] = nil
 	p.taken++
@@ -128,6 +136,31 @@ func (g *Gatherer) takeOne(b *schemas.Batch, p *part) int {
 		g.resume(p)
 	}
 	return len(r.Value)
+}
+
+// rank is where a record stands in the canonical order of its batch: a merge gives a record whose time lies before that of an earlier one
+// of its partition at once after that.
+type rank struct {
+	reached schemas.Time // the largest time of what was taken from the partition for the batch, up to this record
+	part    *part
+}
+
+func (r rank) compare(q rank) int {
+	return cmp.Or(cmp.Compare(r.reached, q.reached), cmp.Compare(r.part.topic, q.part.topic), cmp.Compare(r.part.partition, q.part.partition))
+}
+
+// sort brings the records of the batch into canonical order. They are not in it where a record came after others were taken that it
+// stands before: they were thought to be all. A replay, which has all from the start, could not know in which order they came.
+func (g *Gatherer) sort(records []schemas.Record) {
+	order := make([]int, len(records))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return g.ranks[i].compare(g.ranks[j]) })
+	came := slices.Clone(records)
+	for i, k := range order {
+		records[i] = came[k]
+	}
 }
 
 // finish notes the ranges that the batch consists of.

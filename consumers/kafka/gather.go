@@ -63,6 +63,8 @@ type Gatherer struct {
 	rewound []schemas.Range
 	now     schemas.Time // the last batch's reading of the clock: it never goes back
 	checked time.Time    // when partitions were last looked for
+	ranks   []rank       // of the records of the batch at hand
+	isMixed bool         // they are not in canonical order
 	ticked  bool         // the final tick of UntilCaughtUp was given
 	metrics *metrics
 }
@@ -75,12 +77,13 @@ type topicPartition struct {
 // part is one partition's records that were fetched and not yet taken into a batch.
 type part struct {
 	topicPartition
-	from    int64 // next as it was when the batch at hand began
-	next    int64 // offset after the last record given in a batch
-	fetched int64 // offset after the last record fetched
-	high    int64 // high watermark as last seen
-	stable  int64 // end of what can be read, as last seen: behind it are open transactions
-	end     int64 // where to stop; endless where the source does not end
+	from    int64        // next as it was when the batch at hand began
+	next    int64        // offset after the last record given in a batch
+	fetched int64        // offset after the last record fetched
+	high    int64        // high watermark as last seen
+	stable  int64        // end of what can be read, as last seen: behind it are open transactions
+	end     int64        // where to stop; endless where the source does not end
+	reached schemas.Time // the largest time of what the batch at hand took; markers of transactions count as well
 	records []*kgo.Record
 	taken   int       // of records, in batches
 	bytes   int       // of the values that wait
@@ -237,8 +240,9 @@ func (g *Gatherer) endOf(tp topicPartition, ends kadm.ListedOffsets, atStart boo
 // limits. It returns io.EOF when it was to stop at the end and is there.
 func (g *Gatherer) Next(ctx context.Context, b *schemas.Batch) error {
 	for _, p := range g.parts {
-		p.from = p.next
+		p.from, p.reached = p.next, 0
 	}
+	g.ranks, g.isMixed = g.ranks[:0], false
 	if g.intents != nil {
 		intent, written, err := g.intents.Next(ctx)
 		if err != nil {
