@@ -15,10 +15,11 @@ type eventTable struct {
 	database string
 	isJSON   bool
 
-	order  []eventKey
-	spare  []eventKey
-	months []*eventMonth // kept from batch to batch
-	filled []*block
+	order   []eventKey
+	spare   []eventKey
+	months  []*eventMonth // kept from batch to batch
+	isPlain bool          // see block.isPlain
+	filled  []*block
 }
 
 // eventKey sorts an event without looking at it again.
@@ -28,6 +29,8 @@ type eventKey struct {
 }
 
 func (t *eventTable) name() string { return "events" }
+
+func (t *eventTable) makePlain() { t.isPlain = true }
 
 func (t *eventTable) fill(b *schemas.Batch) []*block {
 	t.sort(b.Events)
@@ -109,6 +112,7 @@ func (t *eventTable) next(at schemas.Time) *eventMonth {
 	}
 	m := t.months[n]
 	m.reset()
+	m.isPlain = t.isPlain
 	year, month, _ := at.Std().Date()
 	m.end = schemas.TimeOf(time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC))
 	m.partition = fmt.Sprintf("%04d%02d", year, int(month))

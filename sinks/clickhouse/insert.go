@@ -26,6 +26,10 @@ func (s *Sink) insert(ctx context.Context, b *block, batch uint64) error {
 }
 
 func (s *Sink) insertOnce(ctx context.Context, to *pool, b *block, batch uint64) error {
+	if s.isPlain {
+		_, err := s.send(ctx, to, b, withoutToken)
+		return err
+	}
 	for attempt := range attemptsMax {
 		if fault.Off(fault.Attempt) && attempt > 0 {
 			_, err := s.send(ctx, to, b, s.settings(b.token(s.pipeline, batch, 0)))

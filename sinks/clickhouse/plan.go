@@ -106,6 +106,14 @@ func (s *plans) release(p *plan, b *schemas.Batch) {
 	}
 }
 
+// makePlain leaves the digests out of all tables.
+func (p *plan) makePlain() {
+	p.commits.makePlain()
+	for _, t := range p.tables {
+		t.makePlain()
+	}
+}
+
 // fill fills the columns of every table side by side.
 func (p *plan) fill(b *schemas.Batch) {
 	p.blocks = append(p.blocks[:0], make([][]*block, len(p.tables))...)

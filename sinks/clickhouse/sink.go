@@ -29,12 +29,15 @@ type Options struct {
 	Report     func(error)           // told at the start what is waited for, and nil when it is over; nil for nobody
 	Log        *slog.Logger          // nil for none
 	Registry   prometheus.Registerer // nil for none
+	// Plain leaves out what makes a repeated INSERT exact: digests, tokens and verification. It is for measuring what they cost.
+	Plain bool
 }
 
 // Sink writes batches to ClickHouse.
 type Sink struct {
 	cfg      Config
 	pipeline string
+	isPlain  bool
 	log      *slog.Logger
 	pool     *pool
 	metrics  *metrics
@@ -97,10 +100,14 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{cfg: cfg, pipeline: opt.PipelineID, log: opt.Log, pool: pool, clock: time.Now, tables: allTables(cfg.Database, isJSON),
+	s := &Sink{cfg: cfg, pipeline: opt.PipelineID, isPlain: opt.Plain, log: opt.Log, pool: pool, clock: time.Now, tables: allTables(cfg.Database, isJSON),
 		commits: newCommitTable(cfg.Database, opt), state: newStateTable(cfg.Database, state), aside: aside}
 	s.plans.make = func() *plan {
-		return &plan{tables: allTables(cfg.Database, isJSON), commits: newCommitTable(cfg.Database, opt), spare: newHalves(cfg.Database, isJSON)}
+		p := &plan{tables: allTables(cfg.Database, isJSON), commits: newCommitTable(cfg.Database, opt), spare: newHalves(cfg.Database, isJSON)}
+		if opt.Plain {
+			p.makePlain()
+		}
+		return p
 	}
 	s.metrics = newMetrics(opt.Registry, slices.Sorted(maps.Keys(keys)))
 	return s, nil
