@@ -118,9 +118,9 @@ func (c *crowd) mail(p int, when time.Time) producer.Message {
 // receipt is a sale in a shop, or a refund of an earlier one.
 func (c *crowd) receipt(p int, when time.Time) producer.Message {
 	id, kind, original := fmt.Sprint("R", c.made), "sale", ""
-	customer := fmt.Sprintf(`{"loyalty_id":"l%d"}`, p)
+	customer := fmt.Sprintf(`{"loyalty_id":"L%d"}`, p)
 	if c.rnd.IntN(2) == 0 {
-		customer = fmt.Sprintf(`{"loyalty_id":"l%d","email":"customer-%d@example.com"}`, p, p)
+		customer = fmt.Sprintf(`{"loyalty_id":"L%d","email":"customer-%d@example.com"}`, p, p)
 	}
 	if c.rnd.IntN(4) == 0 && len(c.sales) > 0 {
 		kind = "refund"
