@@ -117,6 +117,7 @@ func apacheConfig(at ports, logDir string) []byte {
 		"controller.quorum.bootstrap.servers=" + controller,
 		"listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
 		"log.dirs=" + logDir,
+		"log.retention.ms=-1", // records of long ago are kept
 		"offsets.topic.replication.factor=1", "offsets.topic.num.partitions=1",
 		"transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1", "transaction.state.log.num.partitions=1",
 		"share.coordinator.state.topic.replication.factor=1", "share.coordinator.state.topic.min.isr=1",

@@ -49,6 +49,7 @@ var kafkaSettings = map[string]string{
 	"KAFKA_INTER_BROKER_LISTENER_NAME":               "INTERNAL",
 	"KAFKA_CONTROLLER_LISTENER_NAMES":                "CONTROLLER",
 	"KAFKA_CONTROLLER_QUORUM_VOTERS":                 "1@localhost:9093",
+	"KAFKA_LOG_RETENTION_MS":                         "-1", // records of long ago are kept
 	"KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR":         "1",
 	"KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS":             "1",
 	"KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
