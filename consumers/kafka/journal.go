@@ -124,7 +124,7 @@ func OpenJournal(ctx context.Context, cfg Config, opt JournalOptions, from int64
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
 	// What a barred producer left in an open transaction counts as well: it may have been acted upon.
-	j.consumer, err = kgo.NewClient(append(opts, kgo.FetchIsolationLevel(kgo.ReadUncommitted()), kgo.KeepControlRecords(),
+	j.consumer, err = kgo.NewClient(append(opts, kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchIsolationLevel(kgo.ReadUncommitted()), kgo.KeepControlRecords(),
 		kgo.FetchMaxWait(200*time.Millisecond))...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Kafka: %w", err)
@@ -222,9 +222,15 @@ func (j *Journal) poll(ctx context.Context, wait time.Duration, isPast bool) err
 		return ctx.Err()
 	}
 	var failed error
-	fetches.EachError(func(_ string, _ int32, err error) {
-		if !errors.Is(err, context.DeadlineExceeded) && !kerr.IsRetriable(err) {
-			failed = fmt.Errorf("read the journal: %w", err)
+	fetches.EachError(func(topic string, _ int32, err error) {
+		var loss *kgo.ErrDataLoss
+		switch {
+		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		case errors.Is(err, kerr.OffsetOutOfRange), errors.As(err, &loss):
+			failed = fmt.Errorf("read the journal: %w: topic %s: %w", ErrGap, topic, err)
+		default: // an outage, however long
+			j.opt.Report(err)
+			j.opt.Log.Warn("could not read the journal", "topic", topic, "err", err)
 		}
 	})
 	fetches.EachRecord(func(r *kgo.Record) {
@@ -379,7 +385,7 @@ func (j *Journal) lead(ctx context.Context) error {
 		j.heard, j.alive = j.opt.Now(), true
 		return nil
 	}
-	if err := j.stillLeads(ctx); err != nil {
+	if err := j.cfg.await(ctx, j.opt.Report, j.opt.Log, func() error { return j.stillLeads(ctx) }); err != nil {
 		if !errors.Is(err, ErrFenced) {
 			return err
 		}
