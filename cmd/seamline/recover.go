@@ -214,7 +214,7 @@ func (r *pipelineRun) join(ctx context.Context, last uint64) (bool, error) {
 	}
 	intents, err := r.tables.Intents(ctx, after)
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("%w. There is no copy of the state behind it either: rebuild everything with seamline replay --from-start", err)
 	}
 	intents = slices.DeleteFunc(intents, func(i schemas.Intent) bool { return first != 0 && i.Batch >= first })
 	next := after

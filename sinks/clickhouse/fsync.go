@@ -33,7 +33,7 @@ func (m *migrator) flush(ctx context.Context) error {
 		if err := m.exec(ctx, tables.Statement{Name: "flushing of " + table, SQL: "ALTER TABLE {database}." + table + " " + change}); err != nil {
 			return err
 		}
-		m.log.Info("changed whether rows are flushed to disk at once", "table", table, "fsync", m.cfg.Fsync)
+		m.log.Debug("changed whether rows are flushed to disk at once", "table", table, "fsync", m.cfg.Fsync)
 	}
 	return nil
 }
