@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,7 +52,8 @@ type Journal struct {
 	process  string // names this process, among all that ever lead
 	consumer *kgo.Client
 	admin    *kadm.Client
-	leading  bool // set by Next, before it says so
+	leading  atomic.Bool // set by Next, before it says so
+	facts    facts
 
 	mu       lock // guards the following
 	producer *kgo.Client
@@ -59,13 +61,11 @@ type Journal struct {
 	given    uint64           // last batch given out
 	newest   uint64           // last batch whose intent is in the log
 	mine     uint64           // last batch whose intent this process wrote
-	done     uint64           // last batch that all sinks are known to have
 	leader   string           // instance of the last entry; empty after it resigned
 	last     string           // process of the last entry
 	heard    time.Time        // when the leader gave the last sign of life
 	alive    bool             // it gave one since this journal was opened
 	read     int64            // offset after the last entry read
-	marks    [marksMax]mark   // where recent intents are
 	written  time.Time        // when this process wrote last
 	listens  time.Time        // since when this process waits for a sign of life
 
@@ -80,6 +80,16 @@ type lock chan struct{}
 // Lock waits until the lock is free, and takes it.
 func (l lock) Lock() { l <- struct{}{} }
 
+// LockWithin waits for the lock no longer than ctx lets it.
+func (l lock) LockWithin(ctx context.Context) error {
+	select {
+	case l <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Unlock frees the lock.
 func (l lock) Unlock() { <-l }
 
@@ -87,6 +97,43 @@ func (l lock) Unlock() { <-l }
 type mark struct {
 	batch  uint64
 	offset int64
+}
+
+// facts are what the line asks for and tells while somebody else may hold the journal's lock for as long as the brokers do not answer.
+type facts struct {
+	mu    sync.Mutex     // guards the following; nobody waits for anything while holding it
+	done  uint64         // last batch that all sinks are known to have
+	marks [marksMax]mark // where recent intents are
+}
+
+// finish notes that all sinks have the batches up to one.
+func (f *facts) finish(batch uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.done = max(f.done, batch)
+}
+
+func (f *facts) finished() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.done
+}
+
+// mark notes where a batch's intent is.
+func (f *facts) mark(batch uint64, offset int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.marks[batch%marksMax] = mark{batch, offset}
+}
+
+// offset gives where a batch's intent is; 0 where that is not known any more.
+func (f *facts) offset(batch uint64) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m := f.marks[batch%marksMax]; m.batch == batch {
+		return m.offset
+	}
+	return 0
 }
 
 // Kinds of entry, in the header kind.
@@ -115,7 +162,8 @@ const (
 
 // OpenJournal makes sure that the topic exists and reads it from the offset from on, 0 for all of it.
 func OpenJournal(ctx context.Context, cfg Config, opt JournalOptions, from int64) (*Journal, error) {
-	j := &Journal{cfg: cfg, opt: opt, process: uuid.NewString(), mu: make(lock, 1), given: opt.After, done: opt.After}
+	j := &Journal{cfg: cfg, opt: opt, process: uuid.NewString(), mu: make(lock, 1), given: opt.After}
+	j.facts.finish(opt.After)
 	opts, err := cfg.Options()
 	if err != nil {
 		return nil, err
@@ -267,13 +315,13 @@ func (j *Journal) take(r *kgo.Record, isPast bool) error {
 		if err != nil {
 			return fmt.Errorf("topic %s, offset %d: %w", r.Topic, r.Offset, err)
 		}
-		j.marks[intent.Batch%marksMax] = mark{intent.Batch, r.Offset}
+		j.facts.mark(intent.Batch, r.Offset)
 		j.newest = intent.Batch
 		if process == j.process {
 			j.mine = intent.Batch
 		}
-		j.done = max(j.done, intent.Batch-1)
-		if intent.Batch > j.given && !j.leading {
+		j.facts.finish(intent.Batch - 1)
+		if intent.Batch > j.given && !j.leading.Load() {
 			// A leader that started over numbers on, but never back: what follows replaces what it did not build upon.
 			j.queue = slices.DeleteFunc(j.queue, func(i schemas.Intent) bool { return i.Batch >= intent.Batch })
 			j.queue = append(j.queue, intent)
@@ -284,7 +332,7 @@ func (j *Journal) take(r *kgo.Record, isPast bool) error {
 	if err := json.Unmarshal(r.Value, &n); err != nil {
 		return fmt.Errorf("topic %s, offset %d: %w: %w", r.Topic, r.Offset, schemas.ErrDamaged, err)
 	}
-	j.done = max(j.done, n.Done)
+	j.facts.finish(n.Done)
 	if kind == entryResign {
 		j.leader = ""
 	}
@@ -314,19 +362,21 @@ func (j *Journal) Prepend(intents []schemas.Intent) {
 	defer j.mu.Unlock()
 	if len(intents) > 0 {
 		j.queue = append(intents[:len(intents):len(intents)], j.queue...)
-		j.done = max(j.done, intents[len(intents)-1].Batch-1)
+		j.facts.finish(intents[len(intents)-1].Batch - 1)
 	}
 }
 
 // Next gives the next intent of those who led before, or of the leader while that is another instance, and whether all sinks have its
 // batch. Nil means that this instance leads and has been given everything.
 func (j *Journal) Next(ctx context.Context) (*schemas.Intent, bool, error) {
-	j.mu.Lock()
+	if err := j.mu.LockWithin(ctx); err != nil {
+		return nil, false, err
+	}
 	defer j.mu.Unlock()
 	for told := false; ; {
 		if len(j.queue) > 0 {
 			i := j.queue[0]
-			if written := len(j.queue) > 1 || i.Batch <= j.done; written || j.leading {
+			if written := len(j.queue) > 1 || i.Batch <= j.facts.finished(); written || j.leading.Load() {
 				if i.Batch != j.given+1 {
 					return nil, false, fmt.Errorf("%w: the intent of batch %d follows that of batch %d", schemas.ErrDamaged, i.Batch, j.given)
 				}
@@ -334,7 +384,7 @@ func (j *Journal) Next(ctx context.Context) (*schemas.Intent, bool, error) {
 				return &i, written, nil
 			}
 		}
-		if j.leading {
+		if j.leading.Load() {
 			return nil, false, nil
 		}
 		if j.mayLead() {
@@ -392,7 +442,7 @@ func (j *Journal) lead(ctx context.Context) error {
 		j.heard, j.alive = j.opt.Now(), true
 		return nil // barred in the meantime
 	}
-	j.leading = true
+	j.leading.Store(true)
 	beat, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	j.stopBeating = cancel
 	j.beating.Go(func() { j.beat(beat) })
@@ -431,7 +481,7 @@ func (j *Journal) enlist(ctx context.Context) error {
 func (j *Journal) append(ctx context.Context, kind string, value []byte) (int64, error) {
 	if value == nil {
 		var err error
-		if value, err = json.Marshal(note{Done: j.done}); err != nil {
+		if value, err = json.Marshal(note{Done: j.facts.finished()}); err != nil {
 			return 0, err
 		}
 	}
@@ -475,7 +525,9 @@ func (j *Journal) Write(ctx context.Context, i *schemas.Intent) error {
 	if err != nil {
 		return err
 	}
-	j.mu.Lock()
+	if err := j.mu.LockWithin(ctx); err != nil {
+		return err
+	}
 	defer j.mu.Unlock()
 	return j.insist(ctx, func() error {
 		if j.mine >= i.Batch {
@@ -485,7 +537,8 @@ func (j *Journal) Write(ctx context.Context, i *schemas.Intent) error {
 		if err != nil {
 			return err
 		}
-		j.newest, j.mine, j.marks[i.Batch%marksMax] = i.Batch, i.Batch, mark{i.Batch, offset}
+		j.newest, j.mine = i.Batch, i.Batch
+		j.facts.mark(i.Batch, offset)
 		return nil
 	})
 }
@@ -529,28 +582,13 @@ func (j *Journal) stillLeads(ctx context.Context) error {
 }
 
 // Finished says that all sinks have a batch.
-func (j *Journal) Finished(batch uint64) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.done = max(j.done, batch)
-}
+func (j *Journal) Finished(batch uint64) { j.facts.finish(batch) }
 
 // Offset gives where to begin reading for what comes after a batch; 0 where that is not known any more.
-func (j *Journal) Offset(batch uint64) int64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if m := j.marks[batch%marksMax]; m.batch == batch {
-		return m.offset
-	}
-	return 0
-}
+func (j *Journal) Offset(batch uint64) int64 { return j.facts.offset(batch) }
 
 // Leads tells whether this instance may write.
-func (j *Journal) Leads() bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.leading
-}
+func (j *Journal) Leads() bool { return j.leading.Load() }
 
 // beat gives signs of life while there is nothing else to write.
 func (j *Journal) beat(ctx context.Context) {
