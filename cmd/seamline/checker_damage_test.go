@@ -23,7 +23,7 @@ func newCrowdStand(t *testing.T) *stand {
 	if err := os.WriteFile(s.settings.Audiences.Rules, []byte(crowdAudiences), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.settings.Kafka.Partitions, s.settings.Kafka.RecordsMax = 3, 25
+	s.settings.Kafka.Partitions, s.settings.Kafka.RecordsMax, s.settings.Kafka.TakeoverAfter = 3, 25, time.Second
 	s.create()
 	return s
 }

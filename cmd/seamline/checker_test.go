@@ -57,10 +57,11 @@ func (c *checker) check(ctx context.Context) ([]string, error) {
 // expectRight fails a test at which something is wrong.
 func (c *checker) expectRight(t *testing.T, when string) {
 	t.Helper()
-	wrong, err := c.check(t.Context())
-	if err != nil {
-		t.Fatalf("%s: %v", when, err)
-	}
+	var wrong []string
+	patiently(t, func() (err error) {
+		wrong, err = c.check(t.Context())
+		return err
+	})
 	if len(wrong) > 0 {
 		t.Fatalf("%s, the checker finds:\n%s", when, strings.Join(wrong, "\n"))
 	}
