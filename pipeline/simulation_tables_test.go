@@ -164,6 +164,7 @@ type sink struct {
 	p        *process
 	attempts map[uint64]int // by batch
 	inserts  uint64
+	planned  []*block // of the batch that was planned last
 }
 
 // Name is the sink's stable name.
@@ -172,7 +173,8 @@ func (s *sink) Name() string { return "tables" }
 // Plan tells what Write will write.
 func (s *sink) Plan(b *schemas.Batch) []schemas.Block {
 	var plan []schemas.Block
-	for _, k := range blocksOf(b) {
+	s.planned = blocksOf(b)
+	for _, k := range s.planned {
 		plan = append(plan, schemas.Block{Table: k.table, Rows: len(k.rows), Digest: k.digest})
 	}
 	return plan
@@ -193,7 +195,7 @@ const (
 	permilleLateWrite = 500 // of the writes that were on their way when their process ended: they arrive all the same
 )
 
-// Write inserts a batch's blocks.
+// Write inserts a batch's blocks, as they were planned.
 func (s *sink) Write(ctx context.Context, b *schemas.Batch) error {
 	p, c := s.p, s.p.w.chance
 	s.attempts[b.Number]++
@@ -216,7 +218,7 @@ func (s *sink) Write(ctx context.Context, b *schemas.Batch) error {
 	if c.happens(permilleRefused, name, "refused") {
 		return s.answer(b, "refused", errRefused)
 	}
-	for i, k := range blocksOf(b) {
+	for i, k := range s.planned {
 		if s.inserts++; p.fate.is(fateInsert, 2*s.inserts) {
 			p.crash()
 			return s.answer(b, "ended before an insert", nil)
