@@ -63,8 +63,13 @@ type Batch struct {
 	Took []StageTook // appended by the line
 }
 
-// Reset empties the batch for reuse and keeps its memory.
+// Reset empties the batch for reuse and keeps its memory, but not that of its records.
 func (b *Batch) Reset() {
+	clear(b.Records)
+	clear(b.Rejects)
+	for _, a := range b.Arenas {
+		a.Reset()
+	}
 	*b = Batch{
 		Ranges: b.Ranges[:0], Records: b.Records[:0], Events: b.Events[:0], Rejects: b.Rejects[:0], Dropped: b.Dropped[:0],
 		Arenas:    b.Arenas,

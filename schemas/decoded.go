@@ -33,8 +33,13 @@ type DroppedElement struct {
 	Drop   Drop
 }
 
-// Reset forgets everything and keeps the memory. What was decoded before must not be used any more.
+// Reset forgets everything and keeps the memory. What was decoded before must not be used any more. No event keeps a string, in use or
+// not: each stands in the bytes of its record, which stand in those of many more.
 func (d *Decoded) Reset() {
+	for i := range d.Events {
+		d.Events[i].reset()
+	}
+	clear(d.Rejects)
 	d.Events, d.Rejects, d.Dropped = d.Events[:0], d.Rejects[:0], d.Dropped[:0]
 	d.Element, d.record, d.text = 0, nil, d.text[:0]
 }
@@ -56,13 +61,16 @@ func (d *Decoded) Event() *Event {
 		d.Events = append(d.Events, Event{})
 	}
 	e := &d.Events[len(d.Events)-1]
-	e.reset()
 	e.Record, e.Element = d.record, d.Element
 	return e
 }
 
 // Discard takes the newest event back, for a decoder that finds it bad half-way.
-func (d *Decoded) Discard() { d.Events = d.Events[:len(d.Events)-1] }
+func (d *Decoded) Discard() {
+	last := len(d.Events) - 1
+	d.Events[last].reset()
+	d.Events = d.Events[:last]
+}
 
 // Reject refuses the current element. Detail names fields and limits, never a person's data.
 func (d *Decoded) Reject(reason Reason, detail string) {

@@ -108,5 +108,7 @@ func (e *Event) OrderSign() Decimal {
 
 // reset clears the event for reuse and keeps the capacity of its slices.
 func (e *Event) reset() {
+	clear(e.Identifiers[:cap(e.Identifiers)])
+	clear(e.Items[:cap(e.Items)])
 	*e = Event{Identifiers: e.Identifiers[:0], Items: e.Items[:0], IdentifierIDs: e.IdentifierIDs[:0]}
 }
