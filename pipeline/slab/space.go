@@ -4,11 +4,13 @@
 package slab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -186,7 +188,33 @@ func (s *Space) Trim() error {
 	if s.file == nil {
 		return nil
 	}
-	return s.keepCeiling()
+	return s.keepCeiling(true)
+}
+
+// keepEvery is how often Keep looks. Within that time a machine reads some ten MiB of cold pages.
+const keepEvery = 5 * time.Millisecond
+
+// Keep keeps the ceiling until ctx ends, also while slabs and tables are used: one batch may come back to more cold pages than the ceiling
+// allows. It must have returned before Close.
+func (s *Space) Keep(ctx context.Context) error {
+	if s == nil || s.file == nil {
+		return nil
+	}
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		s.mu.Lock()
+		err := s.keepCeiling(false)
+		s.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // Bytes is how much the slabs and tables have taken, in memory or not.

@@ -81,8 +81,9 @@ const (
 )
 
 // keepCeiling drops the pages that the hand meets. The process's shared resident memory less what it was at the start is taken for ours,
-// so that other spaces and mapped files of the process make it drop more than needed.
-func (s *Space) keepCeiling() error {
+// so that other spaces and mapped files of the process make it drop more than needed. Where nobody uses the space meanwhile, what is still
+// there after a whole round is others'.
+func (s *Space) keepCeiling(isIdle bool) error {
 	ceiling := s.cfg.CeilingBytes
 	if sharedResident()-s.hand.others <= ceiling {
 		return nil
@@ -100,7 +101,9 @@ func (s *Space) keepCeiling() error {
 			return err
 		}
 	}
-	s.hand.others = sharedResident() // nothing of it is ours now
+	if isIdle {
+		s.hand.others = sharedResident()
+	}
 	return nil
 }
 

@@ -19,7 +19,7 @@ func adviseAnonymous([]byte) {}
 func sharedResident() int64 { return 0 }
 
 // keepCeiling is never called: no space has a file.
-func (s *Space) keepCeiling() error { return nil }
+func (s *Space) keepCeiling(bool) error { return nil }
 
 // Resident is at most what was taken; this system does not tell more.
 func (s *Space) Resident() int64 { return s.Bytes() }
