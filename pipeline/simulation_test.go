@@ -22,8 +22,11 @@ var (
 	seedsFlag = flag.Int("seeds", 0, "how many seeds are simulated, from -seed on; 0 for some, or for one where -seed is given")
 )
 
-// seedsDefault take some ten seconds.
-const seedsDefault = 100
+// How many seeds are simulated by default: some ten seconds' worth, and less where the tests are to be short.
+const (
+	seedsDefault = 200
+	seedsShort   = 20
+)
 
 const gcPercent = 400
 
@@ -75,9 +78,11 @@ func replay(seed uint64) string {
 func TestSimulation(t *testing.T) {
 	seed, seeds := *seedFlag, *seedsFlag
 	if seeds == 0 {
-		seeds = seedsDefault
-		if seed != 0 {
+		switch seeds = seedsDefault; {
+		case seed != 0:
 			seeds = 1
+		case testing.Short():
+			seeds = seedsShort
 		}
 	}
 	if seed == 0 {
