@@ -111,7 +111,12 @@ func (w *world) process(d duty, host string, life int, memory *vfs.MemFS) *proce
 
 func (p *process) now() time.Time { return time.Now().Add(p.skew) }
 
-func (p *process) note(format string, args ...any) { p.w.note(p.name+": "+format, args...) }
+// note writes history, of which a crash is the end: what still moves of a process then does so beside what comes next.
+func (p *process) note(format string, args ...any) {
+	if !p.isCrashed() {
+		p.w.note(p.name+": "+format, args...)
+	}
+}
 
 // crash ends the process at this instant: nothing that it does from here on can be seen by anybody.
 func (p *process) crash() {
