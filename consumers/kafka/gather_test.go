@@ -372,3 +372,44 @@ func TestValidate(t *testing.T) {
 		t.Error("a setting is missing")
 	}
 }
+
+// TestLateRecordsTakeTheirPlaceInTheBatch: a record that comes while a batch waits for more, from a partition that had nothing until then,
+// stands where a replay of the batch puts it.
+func TestLateRecordsTakeTheirPlaceInTheBatch(t *testing.T) {
+	t.Parallel()
+	k := broker(t)
+	cfg := testConfig(k)
+	cfg.Wait = 700 * time.Millisecond
+	g := open(t, cfg, Options{})
+	produce(t, k, "pos/0 10 p10", "pos/0 7 p7", "pos/0 12 p12")
+	go func() {
+		time.Sleep(200 * time.Millisecond)
+		produce(t, k, "clickstream/1 5 c5", "clickstream/0 11 c11")
+	}()
+	var b schemas.Batch
+	for len(b.Records) == 0 {
+		b.Reset()
+		if err := g.Next(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	values := func(b *schemas.Batch) string {
+		var out []string
+		for _, r := range b.Records {
+			out = append(out, string(r.Value))
+		}
+		return strings.Join(out, " ")
+	}
+	got := values(&b)
+	if len(b.Records) == 5 && got != "c5 p10 p7 c11 p12" {
+		t.Errorf("got %s", got)
+	}
+	var again schemas.Batch
+	replay := open(t, cfg, Options{Intents: &intentList{{Batch: 1, Ranges: b.Ranges}}})
+	if err := replay.Next(t.Context(), &again); err != nil {
+		t.Fatal(err)
+	}
+	if values(&again) != got {
+		t.Errorf("gathered %s, and replayed %s", got, values(&again))
+	}
+}
