@@ -67,6 +67,10 @@ type Batch struct {
 func (b *Batch) Reset() {
 	clear(b.Records)
 	clear(b.Rejects)
+	clear(b.Events)
+	clear(b.Decisions)
+	clear(b.Identifiers)
+	clear(b.Profiles)
 	for _, a := range b.Arenas {
 		a.Reset()
 	}
