@@ -23,7 +23,7 @@ type Backup interface {
 
 // Limits of a backup.
 const (
-	backupQueueMax  = 128 << 20 // bytes of changes that wait; beyond, a new base is made instead
+	backupBytesMax  = 128 << 20 // what BackupBytesMax is by default
 	backupGrowthMin = 32 << 20  // bytes of changes before a new base may be worth it
 	backupRetry     = 5 * time.Second
 )
@@ -85,7 +85,7 @@ func (k *backup) add(ctx context.Context, batch uint64, parts [][]byte) {
 	for _, p := range parts {
 		k.bytes += len(p)
 	}
-	if k.bytes > backupQueueMax {
+	if k.bytes > k.cfg.BackupBytesMax {
 		k.queue, k.bytes, k.rebase = nil, 0, true
 	}
 }

@@ -14,6 +14,7 @@ type fold struct {
 	clock   schemas.Clock // one of the folders; nil for none
 	now     func() time.Time
 	moment  schemas.Moment
+	moments int             // of the batch
 	took    []time.Duration // by folder, for the batch
 	sampled []time.Duration
 }
@@ -47,6 +48,7 @@ func split(cfg Config) ([]schemas.Stage, *fold) {
 func (f *fold) apply(b *schemas.Batch) error {
 	clear(f.took)
 	clear(f.sampled)
+	f.moments = 0
 	for i, s := range f.folders {
 		at := f.now()
 		if err := s.Begin(b); err != nil {
@@ -105,6 +107,7 @@ func (f *fold) advance(b *schemas.Batch, to schemas.Time) error {
 // begin makes the moment's memory ready.
 func (f *fold) begin(e *schemas.Event) {
 	m := &f.moment
+	f.moments++
 	*m = schemas.Moment{Event: e, Touched: m.Touched[:0], Profiles: m.Profiles[:0], Timers: m.Timers[:0]}
 	if f.clock != nil {
 		m.Clock = f.clock.Now()

@@ -4,6 +4,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,9 +55,11 @@ type Config struct {
 	Installation    string        // the tables that are written to
 	Backup          Backup        // nil for none
 	BackupEvery     time.Duration // how often checkpoints are copied
+	BackupBytesMax  int           // of changes that wait to be copied; beyond, a new base is made instead; 0 for the default
 	Leads           func() bool   // whether this instance, and no other, makes the copies
 	Room            func() error  // called before each batch: keeps the memory's ceiling
 	CheckpointEvery time.Duration
+	CheckpointMax   int              // moments after which a checkpoint is made early, so that none holds the line for long; 0 for the default
 	Clock           func() time.Time // for durations only, never for results
 	Metrics         *Metrics
 	Log             *slog.Logger
@@ -84,8 +87,13 @@ type Line struct {
 	backup    *backup
 }
 
+// checkpointMax is what CheckpointMax is by default. Collecting what so many moments changed takes a fraction of a batch's time.
+const checkpointMax = 100_000
+
 // New makes a line, and loads the state of its stages from the store.
 func New(cfg Config) (*Line, error) {
+	cfg.CheckpointMax = cmp.Or(cfg.CheckpointMax, checkpointMax)
+	cfg.BackupBytesMax = cmp.Or(cfg.BackupBytesMax, backupBytesMax)
 	point := cfg.Store.Point()
 	l := &Line{cfg: cfg, number: point.Batch, positions: append([]schemas.Range(nil), point.Positions...), backup: newBackup(cfg)}
 	for _, s := range cfg.Stages {
@@ -161,7 +169,7 @@ func (l *Line) gather(ctx context.Context, source Source, free <-chan *schemas.B
 }
 
 func (l *Line) process(ctx context.Context, in <-chan *schemas.Batch, out chan<- work, free chan<- *schemas.Batch) error {
-	saved, from := l.cfg.Clock(), l.number
+	saved, from, moments := l.cfg.Clock(), l.number, 0
 	for b := range in {
 		fault.At(fault.PointGathered)
 		b.Number = l.number + 1
@@ -180,12 +188,13 @@ func (l *Line) process(ctx context.Context, in <-chan *schemas.Batch, out chan<-
 			l.positions = advance(l.positions, b.Ranges)
 		}
 		w := work{batch: b}
-		if now := l.cfg.Clock(); now.Sub(saved) >= l.cfg.CheckpointEvery && l.storing.CompareAndSwap(false, true) {
+		moments += l.fold.moments
+		if now := l.cfg.Clock(); (now.Sub(saved) >= l.cfg.CheckpointEvery || moments >= l.cfg.CheckpointMax) && l.storing.CompareAndSwap(false, true) {
 			c, err := l.collect()
 			if err != nil {
 				return err
 			}
-			w.checkpoint, saved = c, now
+			w.checkpoint, saved, moments = c, now, 0
 		}
 		select {
 		case out <- w:
@@ -281,6 +290,7 @@ func (l *Line) write(ctx context.Context, in <-chan work, checkpoints chan<- *st
 			}
 			l.cfg.Journal.Finished(b.Number)
 			l.cfg.Metrics.observe(b, l.cfg.Clock())
+			b.Reset() // its records need not wait for the next turn of the batch
 			free <- b
 		}
 		if w.checkpoint != nil && !early {
