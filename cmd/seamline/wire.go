@@ -70,7 +70,7 @@ func (r *pipelineRun) wireStages() (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	space, err := slab.NewSpace(slab.Config{Dir: r.StateDir, CeilingBytes: int64(r.StateMemory) / 100 * stateShare})
+	space, err := slab.NewSpace(slab.Config{Dir: r.StateDir, CeilingBytes: r.stateBytes()})
 	if err != nil {
 		return nil, err
 	}
@@ -87,9 +87,6 @@ func (r *pipelineRun) wireStages() (*line, error) {
 	}
 	return l, nil
 }
-
-// stateShare is the percentage of state.memory that the stages' state may take; the rest is for batches and the store.
-const stateShare = 60
 
 // runOptions are what a run may be told beside its settings.
 type runOptions struct {
@@ -122,7 +119,8 @@ type pipelineRun struct {
 // runPipeline processes the topics until ctx ends or the topics' ends are reached.
 func runPipeline(ctx context.Context, s *settings, opt runOptions) error {
 	if s.StateMemory > 0 {
-		debug.SetMemoryLimit(int64(s.StateMemory) / 100 * (100 - stateShare))
+		s = s.withinMemory()
+		debug.SetMemoryLimit(s.heapBytes())
 	}
 	if opt.registry == nil {
 		opt.registry = newRegistry()
@@ -174,11 +172,7 @@ func (r *pipelineRun) process(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err := stages.space.Close(); err != nil {
-			r.log.Warn("could not give memory back", "err", err)
-		}
-	}()
+	defer r.keepMemory(ctx, stages.space)()
 	if stages.audience.Changed() {
 		r.log.Info("the audiences' rules have changed: every profile is looked at again")
 		stages.stitch.Profiles(stages.timers.Call)
@@ -207,6 +201,19 @@ func (r *pipelineRun) process(ctx context.Context) error {
 	return nil
 }
 
+// keepMemory keeps the ceiling of a space until the function that it gives is called, which closes the space.
+func (r *pipelineRun) keepMemory(ctx context.Context, space *slab.Space) (end func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	kept := make(chan error, 1)
+	go func() { kept <- space.Keep(ctx) }()
+	return func() {
+		cancel()
+		if err := errors.Join(<-kept, space.Close()); err != nil {
+			r.log.Warn("could not keep the ceiling of memory, or give memory back", "err", err)
+		}
+	}
+}
+
 // openLine makes the stages and loads their state. Where that is damaged it is restored, once.
 func (r *pipelineRun) openLine(sinks []schemas.Sink) (*line, *pipeline.Line, error) {
 	stages, err := r.wireStages()
@@ -214,8 +221,9 @@ func (r *pipelineRun) openLine(sinks []schemas.Sink) (*line, *pipeline.Line, err
 		return nil, nil, err
 	}
 	cfg := pipeline.Config{Stages: stages.stages, Sinks: sinks, Store: r.store, Journal: r.journal, Rules: r.rulesDigest, Installation: r.installation,
-		Room: stages.space.Trim, CheckpointEvery: r.CheckpointEvery, Clock: time.Now, Metrics: pipeline.NewMetrics(r.registry, stages.stages, sinks),
-		Log: r.log, Health: r.health}
+		Room: stages.space.Trim, CheckpointEvery: r.CheckpointEvery, CheckpointMax: r.checkpointMax(), BackupBytesMax: r.backupBytesMax(), Clock: time.Now,
+		Metrics: pipeline.NewMetrics(r.registry, stages.stages, sinks),
+		Log:     r.log, Health: r.health}
 	if r.BackupEvery > 0 {
 		cfg.Backup, cfg.BackupEvery, cfg.Leads = r.tables, r.BackupEvery, r.journal.Leads
 	}
