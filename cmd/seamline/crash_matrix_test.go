@@ -24,12 +24,11 @@ func (s *stand) disturb(rnd *rand.Rand) {
 // goes on.
 func TestCrashAtEveryPoint(t *testing.T) {
 	t.Parallel()
-	server := ownServer(t)
 	for _, point := range fault.Points() {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
 			rnd := seeded(t)
-			s := newCrashStand(t, server)
+			s := newCrashStand(t, ownServer(t))
 			c := newCrowd(rnd, 12)
 			again := 0
 			for range scale(t) {
@@ -81,12 +80,11 @@ const (
 // now and then, and goes on.
 func TestCrashAtRandomInstants(t *testing.T) {
 	t.Parallel()
-	server := ownServer(t)
 	for i := range 2 * scale(t) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
 			rnd := seeded(t)
-			s := newCrashStand(t, server)
+			s := newCrashStand(t, ownServer(t))
 			load := s.load(newCrowd(rand.New(rand.NewPCG(rnd.Uint64(), 0)), 20), 10, 25*time.Millisecond)
 			for range killsOfProcess {
 				s.disturb(rnd)
