@@ -63,6 +63,7 @@ type Journal struct {
 	mine     uint64           // last batch whose intent this process wrote
 	leader   string           // instance of the last entry; empty after it resigned
 	last     string           // process of the last entry
+	told     string           // leader that opt.Waiting was last told of
 	heard    time.Time        // when the leader gave the last sign of life
 	alive    bool             // it gave one since this journal was opened
 	read     int64            // offset after the last entry read
@@ -373,7 +374,7 @@ func (j *Journal) Next(ctx context.Context) (*schemas.Intent, bool, error) {
 		return nil, false, err
 	}
 	defer j.mu.Unlock()
-	for told := false; ; {
+	for {
 		if len(j.queue) > 0 {
 			i := j.queue[0]
 			if written := len(j.queue) > 1 || i.Batch <= j.facts.finished(); written || j.leading.Load() {
@@ -396,8 +397,8 @@ func (j *Journal) Next(ctx context.Context) (*schemas.Intent, bool, error) {
 		if j.opt.Once && j.alive {
 			return nil, false, fmt.Errorf("%w: %s", ErrLed, j.leader)
 		}
-		if !told {
-			told = true
+		if j.told != j.leader {
+			j.told = j.leader
 			j.opt.Waiting(j.leader)
 		}
 		if err := j.poll(ctx, 200*time.Millisecond, false); err != nil {
