@@ -14,7 +14,8 @@ type fold struct {
 	clock   schemas.Clock // one of the folders; nil for none
 	now     func() time.Time
 	moment  schemas.Moment
-	moments int             // of the batch
+	moments int // of the batch
+	cool    func() error
 	took    []time.Duration // by folder, for the batch
 	sampled []time.Duration
 }
@@ -22,9 +23,15 @@ type fold struct {
 // sampleEvery says of how many moments one is timed by folder: reading the clock for each would cost more than many a moment.
 const sampleEvery = 64
 
+// coolEvery is after how many events the ceiling of memory is kept. Each may come back to some dozen cold pages.
+const coolEvery = 64
+
 // split divides the stages into those that take whole batches and the folders behind them.
 func split(cfg Config) ([]schemas.Stage, *fold) {
-	f := &fold{now: cfg.Clock}
+	f := &fold{now: cfg.Clock, cool: cfg.Cool}
+	if f.cool == nil {
+		f.cool = func() error { return nil }
+	}
 	var before []schemas.Stage
 	for _, s := range cfg.Stages {
 		folder, ok := s.(schemas.Folder)
@@ -61,6 +68,11 @@ func (f *fold) apply(b *schemas.Batch) error {
 		// An event from the future is not let to move the clock: it would make everybody else's time pass.
 		if err := f.advance(b, min(e.Time, max(e.Record.Time, b.Latest))); err != nil {
 			return err
+		}
+		if i%coolEvery == 0 {
+			if err := f.cool(); err != nil {
+				return fmt.Errorf("batch %d: %w", b.Number, err)
+			}
 		}
 		f.begin(e)
 		if err := f.step(b, i%sampleEvery == 0); err != nil {

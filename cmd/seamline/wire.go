@@ -221,7 +221,7 @@ func (r *pipelineRun) openLine(sinks []schemas.Sink) (*line, *pipeline.Line, err
 		return nil, nil, err
 	}
 	cfg := pipeline.Config{Stages: stages.stages, Sinks: sinks, Store: r.store, Journal: r.journal, Rules: r.rulesDigest, Installation: r.installation,
-		Room: stages.space.Trim, CheckpointEvery: r.CheckpointEvery, CheckpointMax: r.checkpointMax(), BackupBytesMax: r.backupBytesMax(), Clock: time.Now,
+		Room: stages.space.Trim, Cool: stages.space.Cool, CheckpointEvery: r.CheckpointEvery, CheckpointMax: r.checkpointMax(), BackupBytesMax: r.backupBytesMax(), Clock: time.Now,
 		Metrics: pipeline.NewMetrics(r.registry, stages.stages, sinks),
 		Log:     r.log, Health: r.health}
 	if r.BackupEvery > 0 {

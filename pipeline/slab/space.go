@@ -208,13 +208,20 @@ func (s *Space) Keep(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		s.mu.Lock()
-		err := s.keepCeiling(false)
-		s.mu.Unlock()
-		if err != nil {
+		if err := s.Cool(); err != nil {
 			return err
 		}
 	}
+}
+
+// Cool keeps the ceiling once, while slabs and tables may be in use. What was reserved stays so.
+func (s *Space) Cool() error {
+	if s == nil || s.file == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keepCeiling(false)
 }
 
 // Bytes is how much the slabs and tables have taken, in memory or not.
