@@ -29,12 +29,20 @@ demo: ## start everything embedded, with live traffic (DEMO="--for 30s" ends it 
 test: ## unit tests, tests on kfake and on the real ClickHouse engine, and the pure parts under the race detector
 	@echo "unit and end-to-end tests (the first time, ClickHouse's library is downloaded with npm)"
 	@go test $(GOFLAGS_) -timeout $(TIMEOUT) ./...
+	@echo "crashes at every step, and what happens without each protection"
+	@go test $(GOFLAGS_) -tags faults -timeout $(TIMEOUT) -run '^TestCrash' ./cmd/seamline
 	@$(MAKE) --no-print-directory race
 
 race: ## the pure parts under the race detector
 	@if command -v $$(go env CC) >/dev/null 2>&1; then \
 		echo "race detector"; CGO_ENABLED=1 go test $(GOFLAGS_) -race -short -timeout $(TIMEOUT) $(PURE); \
 	else echo "race detector: skipped, it needs a C compiler and there is no $$(go env CC)"; fi
+
+# CRASHES multiplies the numbers of make test: 20 is each step 20 times, 200 kills of the process and 100 of ClickHouse.
+CRASHES     ?= 20
+test-crash: ## the crash matrix, CRASHES=20 times what make test does, and twice on a real Apache Kafka (needs a JRE for that)
+	@SEAMLINE_TEST_CRASHES=$(CRASHES) go test $(GOFLAGS_) -tags faults -timeout 75m -count=1 -v -run '^TestCrash|^TestTakeover' ./cmd/seamline
+	@SEAMLINE_TEST_CRASHES=2 SEAMLINE_TEST_KAFKA=apache go test $(GOFLAGS_) -tags faults -timeout 30m -count=1 -v -run '^TestCrash(At|Of)|^TestTakeover' ./cmd/seamline
 
 test-kafka: ## the end-to-end tests on a real Apache Kafka, fetched from Maven Central (needs a JRE)
 	@SEAMLINE_TEST_KAFKA=apache go test $(GOFLAGS_) -timeout 30m -count=1 -p 1 -v -run '^TestEndToEnd' ./deploy/local/localtest ./cmd/seamline
@@ -70,4 +78,4 @@ bench: build ## events per second and CPU per event: Go benchmarks per stage, th
 clean: ## remove what was built
 	@rm -rf $(BUILD)
 
-.PHONY: help build demo test race test-kafka test-containers check lint fuzz fuzz-short bench clean
+.PHONY: help build demo test race test-crash test-kafka test-containers check lint fuzz fuzz-short bench clean

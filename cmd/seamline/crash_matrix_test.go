@@ -50,8 +50,11 @@ func (s *stand) crashAt(point string, c *crowd, rnd *rand.Rand) (again int) {
 		s.publish(c.messages(50)...)
 		s.loseState()
 	}
-	for i, times := range []int{1, 2 + rnd.IntN(5)} {
+	for i, times := range []int{1, 2 + rnd.IntN(3)} {
 		s.disturb(rnd)
+		if i == 1 { // steps of the state are to be reached several times as well
+			s.settings.Kafka.RecordsMax, s.settings.CheckpointEvery, s.settings.BackupEvery = 5, time.Millisecond, time.Millisecond
+		}
 		what := fmt.Sprintf("%s:%d", point, times)
 		p := s.spawn([]string{fault.EnvCrash + "=" + what}, "--until-caught-up")
 		if i == 0 {

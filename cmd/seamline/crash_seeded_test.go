@@ -165,7 +165,7 @@ func playSplit(t *testing.T, s *stand, env []string) []string {
 	s.keepParts(env)
 	s.publish(laterCrowd(t).messages(150)...)
 	s.settings.Kafka.RecordsMax = 60
-	for n := range 8 { // each leaves some of the batch's blocks
+	for n := range 5 { // each leaves some of the batch's blocks
 		s.crashes(env, fmt.Sprintf("%s:%d", fault.PointBlock, 1+n))
 	}
 	return s.findings(env)
@@ -354,7 +354,7 @@ func playToken(t *testing.T, s *stand, env []string) []string {
 
 // playCanonical: partitions do not deliver at the same time.
 func playCanonical(t *testing.T, s *stand, env []string) []string {
-	s.publish(streetTraffic(seeded(t), 40, 1500)...)
+	s.publish(streetTraffic(seeded(t), 30, 700)...)
 	s.settings.Kafka.RecordsMax = 20
 	s.spawn(env, "--until-caught-up").expectDone("a run")
 	if text := s.unlike("in canonical order"); text != "" {
