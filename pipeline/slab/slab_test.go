@@ -40,7 +40,6 @@ func newSpace(t *testing.T, cfg Config) *Space {
 type record struct {
 	a uint64
 	b [3]uint32
-	c bool
 }
 
 func TestSlabKeepsRecords(t *testing.T) {
