@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seamline/seamline/pipeline/state/statetest"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -62,7 +63,7 @@ type played struct {
 	changes []schemas.AudienceChange
 	timers  []string
 	rows    map[string]schemas.Membership
-	saved   shelf
+	saved   statetest.Shelf
 }
 
 // player plays a history as the line does.
@@ -110,7 +111,7 @@ func (p *player) pass(t *testing.T, clock schemas.Time) {
 func play(t *testing.T, rng *rand.Rand, list []Rule, events []happening, size int) played {
 	t.Helper()
 	p := &player{stage: New(list, nil, prometheus.NewRegistry()), due: map[uint32]schemas.Time{}, last: map[uint32]schemas.Profile{}}
-	p.out = played{rows: map[string]schemas.Membership{}, saved: shelf{}}
+	p.out = played{rows: map[string]schemas.Membership{}, saved: statetest.Shelf{}}
 	for part := range slices.Chunk(events, size) {
 		p.batch = &schemas.Batch{}
 		if err := p.stage.Begin(p.batch); err != nil {
@@ -136,13 +137,13 @@ func play(t *testing.T, rng *rand.Rand, list []Rule, events []happening, size in
 		switch rng.IntN(4) {
 		case 0:
 			again := New(list, nil, prometheus.NewRegistry())
-			p.out.saved.restart(t, p.stage, again)
+			p.out.saved.Restart(t, p.stage, again)
 			if again.Changed() {
 				t.Fatal("rules that are the same count as changed")
 			}
 			p.stage = again
 		case 1:
-			p.out.saved.save(t, rng, p.stage)
+			p.out.saved.Save(t, rng, p.stage)
 		}
 	}
 	if err := p.stage.Save(p.out.saved); err != nil {
@@ -173,7 +174,7 @@ func TestCuts(t *testing.T) {
 		if !slices.Equal(got.changes, want.changes) || !slices.Equal(got.timers, want.timers) {
 			t.Fatalf("batches of %d: the ledger or the timers differ", size)
 		}
-		if fmt.Sprint(got.rows) != fmt.Sprint(want.rows) || !got.saved.equal(want.saved) {
+		if fmt.Sprint(got.rows) != fmt.Sprint(want.rows) || !got.saved.Equal(want.saved) {
 			t.Fatalf("batches of %d: the memberships differ", size)
 		}
 	}

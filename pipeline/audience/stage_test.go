@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seamline/seamline/pipeline/state/statetest"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -138,7 +139,7 @@ func TestRestartAndChangedRules(t *testing.T) {
 	s := New(rules(t, "orders > 0", "sessions > 0"), nil, prometheus.NewRegistry())
 	p := schemas.Profile{Orders: 1, Sessions: 1}
 	apply(t, s, day0, 0, p)
-	kept := shelf{}
+	kept := statetest.Shelf{}
 	if err := s.Save(kept); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seamline/seamline/pipeline/slab"
+	"github.com/seamline/seamline/pipeline/state/statetest"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -100,7 +101,7 @@ func TestMemoryIsBounded(t *testing.T) {
 
 func TestRestart(t *testing.T) {
 	t.Parallel()
-	kept := shelf{}
+	kept := statetest.Shelf{}
 	s := New(DefaultConfig(), nil, prometheus.NewRegistry())
 	for day := range 10 {
 		seen(t, s, day0+schemas.Time(day)*schemas.Day, fmt.Sprint("id-", day))
@@ -123,7 +124,7 @@ func TestRestart(t *testing.T) {
 				t.Errorf("window %s: %d ids after the restart, want 8", window, again.memory.live)
 			}
 			fresh := New(Config{Window: window, Memory: 1 << 20}, nil, prometheus.NewRegistry())
-			stored.restart(t, again, fresh)
+			stored.Restart(t, again, fresh)
 			if len(stored) != len(kept) {
 				t.Errorf("window %s: %d entries are stored, want %d", window, len(stored), len(kept))
 			}
@@ -140,7 +141,7 @@ func TestRestart(t *testing.T) {
 
 func TestDamagedEntries(t *testing.T) {
 	t.Parallel()
-	for _, s := range []shelf{{"\x00": {1}}, {"\x00": make([]byte, windowBytes)}, {"\x00\x00\x00\x01": nil}} {
+	for _, s := range []statetest.Shelf{{"\x00": {1}}, {"\x00": make([]byte, windowBytes)}, {"\x00\x00\x00\x01": nil}} {
 		if err := New(DefaultConfig(), nil, prometheus.NewRegistry()).Load(s); err == nil {
 			t.Errorf("%q is loaded", s)
 		}
@@ -154,10 +155,10 @@ type sight struct {
 }
 
 // firsts gives which of the sights are kept, in batches of at most size, with restarts after some of them, and what is stored then.
-func firsts(t *testing.T, rng *rand.Rand, cfg Config, sights []sight, size int) ([]bool, shelf) {
+func firsts(t *testing.T, rng *rand.Rand, cfg Config, sights []sight, size int) ([]bool, statetest.Shelf) {
 	t.Helper()
 	var kept []bool
-	stored := shelf{}
+	stored := statetest.Shelf{}
 	s := New(cfg, nil, prometheus.NewRegistry())
 	for part := range slices.Chunk(sights, size) {
 		b := &schemas.Batch{}
@@ -177,10 +178,10 @@ func firsts(t *testing.T, rng *rand.Rand, cfg Config, sights []sight, size int) 
 		switch rng.IntN(4) {
 		case 0:
 			again := New(cfg, nil, prometheus.NewRegistry())
-			stored.restart(t, s, again)
+			stored.Restart(t, s, again)
 			s = again
 		case 1:
-			stored.save(t, rng, s)
+			stored.Save(t, rng, s)
 		}
 	}
 	if err := s.Save(stored); err != nil {
@@ -261,7 +262,7 @@ func TestCuts(t *testing.T) {
 			sights = append(sights, e)
 		}
 		want := naive(cfg, sights)
-		var first shelf
+		var first statetest.Shelf
 		for _, size := range sizes {
 			kept, stored := firsts(t, rng, cfg, sights, size)
 			if !slices.Equal(kept, want) {
@@ -270,7 +271,7 @@ func TestCuts(t *testing.T) {
 			if first == nil {
 				first = stored
 			}
-			if !stored.equal(first) {
+			if !stored.Equal(first) {
 				t.Fatalf("%s: batches of %d store something else", name, size)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seamline/seamline/pipeline/state/statetest"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -61,7 +62,7 @@ type result struct {
 	rows     map[uint32]schemas.Profile
 	sessions []uint64
 	revenues []schemas.Decimal
-	saved    shelf
+	saved    statetest.Shelf
 }
 
 // walk plays a history in batches of at most size and starts the stage anew after some of them.
@@ -118,7 +119,7 @@ func walked(t *testing.T, rng *rand.Rand, events []*schemas.Event, leaves uint32
 	cfg.CartOpen, cfg.AtRiskAfter, cfg.LapsedAfter = cfg.CartOpen/100, cfg.AtRiskAfter/1000, cfg.LapsedAfter/1000
 	w := &walk{graph: newPeople(leaves, rng), due: map[uint32]schemas.Time{}}
 	w.stage = New(cfg, w.graph, nil, prometheus.NewRegistry())
-	w.result = result{rows: map[uint32]schemas.Profile{}, saved: shelf{}}
+	w.result = result{rows: map[uint32]schemas.Profile{}, saved: statetest.Shelf{}}
 	clock, number := schemas.Time(0), uint64(0)
 	for batch := range slices.Chunk(events, size) {
 		number++
@@ -152,7 +153,7 @@ func walked(t *testing.T, rng *rand.Rand, events []*schemas.Event, leaves uint32
 		case 0:
 			w.stage = restart(t, w.result.saved, w.stage)
 		case 1:
-			w.result.saved.save(t, rng, w.stage)
+			w.result.saved.Save(t, rng, w.stage)
 		}
 	}
 	if err := w.stage.Save(w.result.saved); err != nil {
@@ -198,7 +199,7 @@ func TestCuts(t *testing.T) {
 					t.Fatalf("batches of %d: rows differ:\n%+v\n%+v", size, got.rows[p], row)
 				}
 			}
-			if len(got.moments) != len(want.moments) || len(got.rows) != len(want.rows) || !got.saved.equal(want.saved) {
+			if len(got.moments) != len(want.moments) || len(got.rows) != len(want.rows) || !got.saved.Equal(want.saved) {
 				t.Fatalf("batches of %d: the saved state differs", size)
 			}
 		}

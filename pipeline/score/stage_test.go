@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seamline/seamline/pipeline/state/statetest"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -260,7 +261,7 @@ func TestOrderFree(t *testing.T) {
 		want := settled(play(t, newStage(4), clock, clone(events)...))
 		shuffled := clone(events)
 		rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		s, kept := newStage(4), shelf{}
+		s, kept := newStage(4), statetest.Shelf{}
 		var last *schemas.Profile
 		for len(shuffled) > 0 {
 			k := 1 + rng.IntN(len(shuffled))
@@ -292,10 +293,10 @@ func settled(p *schemas.Profile) schemas.Profile {
 }
 
 // restart saves a stage's whole state and loads it into a new one.
-func restart(t *testing.T, kept shelf, s *Stage) *Stage {
+func restart(t *testing.T, kept statetest.Shelf, s *Stage) *Stage {
 	t.Helper()
 	again := New(s.cfg, s.graph, nil, prometheus.NewRegistry())
-	kept.restart(t, s, again)
+	kept.Restart(t, s, again)
 	return again
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seamline/seamline/pipeline/state/statetest"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -106,7 +107,7 @@ func TestCall(t *testing.T) {
 	l.moment(t, 100, schemas.Touch{Profile: 1}, schemas.Touch{Profile: 2})
 	l.ask = nil
 	again := New(nil, prometheus.NewRegistry())
-	shelf{}.restart(t, l.q, again)
+	statetest.Shelf{}.Restart(t, l.q, again)
 	l.q = again
 	l.q.Call(7)
 	l.q.Call(2)
@@ -197,10 +198,10 @@ func TestCuts(t *testing.T) {
 		list = append(list, h)
 	}
 	want := oracle(list)
-	var saved shelf
+	var saved statetest.Shelf
 	for _, size := range []int{1, 7, 100, len(list)} {
 		l := &line{q: New(nil, prometheus.NewRegistry()), ask: ask}
-		kept := shelf{}
+		kept := statetest.Shelf{}
 		for batch := range slices.Chunk(list, size) {
 			for _, h := range batch {
 				l.advance(t, h.at)
@@ -216,10 +217,10 @@ func TestCuts(t *testing.T) {
 			switch rng.IntN(4) {
 			case 0:
 				again := New(nil, prometheus.NewRegistry())
-				kept.restart(t, l.q, again)
+				kept.Restart(t, l.q, again)
 				l.q = again
 			case 1:
-				kept.save(t, rng, l.q)
+				kept.Save(t, rng, l.q)
 			}
 		}
 		if !slices.Equal(l.trace, want) {
@@ -228,7 +229,7 @@ func TestCuts(t *testing.T) {
 		if err := l.q.Save(kept); err != nil {
 			t.Fatal(err)
 		}
-		if saved != nil && !kept.equal(saved) {
+		if saved != nil && !kept.Equal(saved) {
 			t.Fatalf("batches of %d: the saved state differs", size)
 		}
 		saved = kept
@@ -237,7 +238,7 @@ func TestCuts(t *testing.T) {
 
 func TestDamagedEntries(t *testing.T) {
 	t.Parallel()
-	for _, s := range []shelf{{"a": {1}}, {"b\x00\x00\x00\x01": {1, 2}}, {"c": make([]byte, 8)}, {"b": make([]byte, 8)}} {
+	for _, s := range []statetest.Shelf{{"a": {1}}, {"b\x00\x00\x00\x01": {1, 2}}, {"c": make([]byte, 8)}, {"b": make([]byte, 8)}} {
 		if err := New(nil, prometheus.NewRegistry()).Load(s); err == nil {
 			t.Errorf("%q is loaded", s)
 		}

@@ -1,4 +1,6 @@
-package audience
+// Package statetest holds what tests of stages with state share. A keeper saves into a Shelf and a new one loads from it; nothing goes out.
+// It is in memory only, and never for production.
+package statetest
 
 import (
 	"bytes"
@@ -11,20 +13,23 @@ import (
 	"github.com/seamline/seamline/schemas"
 )
 
-// shelf is what a stage saved, by key.
-type shelf map[string][]byte
+// Shelf is what a stage saved, by key.
+type Shelf map[string][]byte
 
-func (s shelf) Put(key, value []byte) error {
+// Put implements schemas.StateWriter.
+func (s Shelf) Put(key, value []byte) error {
 	s[string(key)] = slices.Clone(value)
 	return nil
 }
 
-func (s shelf) Delete(key []byte) error {
+// Delete implements schemas.StateWriter.
+func (s Shelf) Delete(key []byte) error {
 	delete(s, string(key))
 	return nil
 }
 
-func (s shelf) DeleteRange(from, to []byte) error {
+// DeleteRange implements schemas.StateWriter.
+func (s Shelf) DeleteRange(from, to []byte) error {
 	for key := range s {
 		if key >= string(from) && key < string(to) {
 			delete(s, key)
@@ -33,7 +38,8 @@ func (s shelf) DeleteRange(from, to []byte) error {
 	return nil
 }
 
-func (s shelf) Each(f func(key, value []byte) error) error {
+// Each implements schemas.StateReader.
+func (s Shelf) Each(f func(key, value []byte) error) error {
 	keys := make([]string, 0, len(s))
 	for key := range s {
 		keys = append(keys, key)
@@ -47,8 +53,8 @@ func (s shelf) Each(f func(key, value []byte) error) error {
 	return nil
 }
 
-// restart saves what changed and loads all of it into a new stage.
-func (s shelf) restart(t *testing.T, old, fresh schemas.Keeper) {
+// Restart saves what changed and loads all of it into a new stage.
+func (s Shelf) Restart(t testing.TB, old, fresh schemas.Keeper) {
 	t.Helper()
 	if err := old.Save(s); err != nil {
 		t.Fatal(err)
@@ -58,13 +64,13 @@ func (s shelf) restart(t *testing.T, old, fresh schemas.Keeper) {
 	}
 }
 
-// save saves what changed. It lets a first try fail after some entries, unless there are fewer.
-func (s shelf) save(t *testing.T, rng *rand.Rand, k schemas.Keeper) {
+// Save saves what changed. It lets a first try fail after some entries, unless there are fewer.
+func (s Shelf) Save(t testing.TB, rng *rand.Rand, k schemas.Keeper) {
 	t.Helper()
-	torn := &tornShelf{shelf: maps.Clone(s), left: rng.IntN(30)}
+	torn := &tornShelf{Shelf: maps.Clone(s), left: rng.IntN(30)}
 	if k.Save(torn) == nil {
 		clear(s)
-		maps.Copy(s, torn.shelf)
+		maps.Copy(s, torn.Shelf)
 		return
 	}
 	if err := k.Save(s); err != nil {
@@ -74,7 +80,7 @@ func (s shelf) save(t *testing.T, rng *rand.Rand, k schemas.Keeper) {
 
 // tornShelf fails after some entries.
 type tornShelf struct {
-	shelf
+	Shelf
 	left int
 }
 
@@ -84,17 +90,18 @@ func (s *tornShelf) Put(key, value []byte) error {
 	if s.left--; s.left < 0 {
 		return errTorn
 	}
-	return s.shelf.Put(key, value)
+	return s.Shelf.Put(key, value)
 }
 
 func (s *tornShelf) Delete(key []byte) error {
 	if s.left--; s.left < 0 {
 		return errTorn
 	}
-	return s.shelf.Delete(key)
+	return s.Shelf.Delete(key)
 }
 
-func (s shelf) equal(other shelf) bool {
+// Equal tells whether two shelves hold the same.
+func (s Shelf) Equal(other Shelf) bool {
 	if len(s) != len(other) {
 		return false
 	}
