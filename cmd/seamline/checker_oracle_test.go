@@ -41,17 +41,16 @@ type rawEvent struct {
 
 // oracle is what the tables must say, recomputed from the records alone.
 type oracle struct {
-	records  int
-	events   map[string]*rawEvent   // by source and id; each is in the tables once
-	places   map[string][]string    // positions at which an event was sent, by source and id
-	refused  map[string]*rawRecord  // by position
-	dropped  map[string]bool        // positions of what is left out on purpose
-	fates    map[string]int         // elements by topic and partition
-	ends     map[string]int64       // offset after the last record by topic and partition
-	persons  map[string]string      // representative by name
-	figures  map[string]*rawProfile // by representative
-	latest   time.Time              // event time
-	problems []string               // records that the checker itself does not understand
+	records int
+	events  map[string]*rawEvent   // by source and id; each is in the tables once
+	places  map[string][]string    // positions at which an event was sent, by source and id
+	refused map[string]*rawRecord  // by position
+	dropped map[string]bool        // positions of what is left out on purpose
+	fates   map[string]int         // elements by topic and partition
+	ends    map[string]int64       // offset after the last record by topic and partition
+	persons map[string]string      // representative by name
+	figures map[string]*rawProfile // by representative
+	latest  time.Time              // event time
 }
 
 // recompute folds the records in canonical order: by time, topic, partition and offset.

@@ -6,8 +6,6 @@ import (
 	"flag"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -113,20 +111,6 @@ func (c *child) expectDone(what string) {
 	}
 }
 
-// expectKilled waits for an end by SIGKILL.
-func (c *child) expectKilled(what string) {
-	c.t.Helper()
-	c.wait()
-	if !c.wasKilled() {
-		c.t.Fatalf("%s: the process was not killed there: %s: %s", what, c.cmd.ProcessState, c.text())
-	}
-}
-
-func (c *child) wasKilled() bool {
-	status, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
-}
-
 // kill ends the child as a crash does.
 func (c *child) kill() {
 	c.t.Helper()
@@ -164,9 +148,6 @@ func (c *child) await(text string) {
 	}
 	c.t.Fatalf("waited in vain for %q: %s", text, c.text())
 }
-
-// loseState makes the next process of a stand find no state.
-func (s *stand) loseState() { s.settings.StateDir = filepath.Join(s.t.TempDir(), "state") }
 
 // finish processes what is left, and has the checker look.
 func (s *stand) finish(when string) {
@@ -214,17 +195,4 @@ func (s *stand) load(c *crowd, group int, pause time.Duration) *load {
 	stop := sync.OnceFunc(func() { close(ended); <-done })
 	s.t.Cleanup(stop)
 	return &load{stop: stop, sent: func() int { stop(); return c.made }}
-}
-
-// scale is how many times the T0 numbers of crashes a run makes: SEAMLINE_TEST_CRASHES, 1 by default.
-func scale(t *testing.T) int {
-	t.Helper()
-	n := 1
-	if text := os.Getenv("SEAMLINE_TEST_CRASHES"); text != "" {
-		var err error
-		if n, err = strconv.Atoi(text); err != nil || n < 1 {
-			t.Fatalf("SEAMLINE_TEST_CRASHES=%s is not a number above 0", text)
-		}
-	}
-	return n
 }

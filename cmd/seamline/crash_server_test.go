@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"testing"
 	"time"
 
 	"github.com/seamline/seamline/deploy/local"
 	"github.com/seamline/seamline/deploy/local/localtest"
-	"github.com/seamline/seamline/sinks/clickhouse"
 )
 
 // ownServer starts a ClickHouse for tests that kill its clients. The library ends now and then when a client's connection is reset as
@@ -79,42 +77,4 @@ func patiently(t *testing.T, ask func() error) {
 		time.Sleep(time.Second) // a server starts in less
 	}
 	t.Fatal(err)
-}
-
-// calm compares a stand with a run over the same topics that nothing disturbed.
-func (s *stand) calm(when string) {
-	s.t.Helper()
-	if text := s.unlike(when); text != "" {
-		s.t.Errorf("%s, the tables are not those of a calm run:\n%s", when, text)
-	}
-}
-
-// unlike tells how the tables differ from those of a calm run, empty for not at all.
-func (s *stand) unlike(when string) string {
-	s.t.Helper()
-	other := s.beside()
-	other.settings.Kafka.RecordsMax = 100_000
-	other.run(crowdClock)
-	var text bytes.Buffer
-	var failed error
-	patiently(s.t, func() error {
-		differences, err := clickhouse.Compare(s.t.Context(), s.settings.ClickHouse, other.settings.ClickHouse)
-		if err != nil {
-			return err
-		}
-		rows := uint64(0)
-		for _, d := range differences {
-			rows += d.Rows
-		}
-		if rows < 100 {
-			s.t.Errorf("%s: only %d rows are equal: the comparison says nothing", when, rows)
-		}
-		text.Reset()
-		failed = printDifferences(&text, differences)
-		return nil
-	})
-	if failed == nil {
-		return ""
-	}
-	return failed.Error() + "\n" + text.String()
 }
