@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,8 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/pprof"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -22,38 +18,63 @@ import (
 
 	"github.com/seamline/seamline/deploy/local"
 	"github.com/seamline/seamline/deploy/shoppers"
+	producer "github.com/seamline/seamline/sinks/kafka"
 )
 
-// benchRun is one measured run: a fixed number of records from the topics into ClickHouse, as fast as it goes.
+// benchRun measures whole processes: from the topics to durable in ClickHouse, as fast as it goes.
 type benchRun struct {
 	shoppers int
 	days     int
 	profile  string
-	settings settings
+	rounds   int       // of what exactly-once costs; 0 for none
+	rate     float64   // records per second under which a process is killed; 0 for not
+	memory   byteSize  // ceiling of a run with more state than that; 0 for none
+	dir      string    // for everything
 	stack    *exec.Cmd // `seamline local`, so that the broker's and ClickHouse's CPU are counted apart from ours
+	settings settings
+	log      *slog.Logger
 }
-
-// usage is the CPU time of the three parts.
-type usage struct{ pipeline, broker, clickHouse time.Duration }
 
 func runBench(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	var b benchRun
+	b := benchRun{log: slog.New(slog.DiscardHandler), memory: 512 << 20}
 	fs.IntVar(&b.shoppers, "shoppers", 5000, "simulated shoppers")
 	fs.IntVar(&b.days, "days", 7, "days of their traffic")
 	fs.StringVar(&b.profile, "cpuprofile", "", "file for a CPU profile of the pipeline")
+	fs.IntVar(&b.rounds, "rounds", 5, "rounds of measuring what exactly-once costs; 0 for none")
+	fs.Float64Var(&b.rate, "rate", 10_000, "records per second under which a process is killed and catches up; 0 for not")
+	fs.Var(&b.memory, "memory", "ceiling of a run that needs more than that; 0 for none")
 	if err := parseFlags(fs, args); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "seamline-bench-")
-	if err != nil {
+	var err error
+	if b.dir, err = os.MkdirTemp("", "seamline-bench-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(b.dir)
+	parts := []func(context.Context) error{b.flatOut}
+	if b.rate > 0 {
+		parts = append(parts, b.catchUp)
+	}
+	if b.memory > 0 {
+		parts = append(parts, b.underCeiling)
+	}
+	for i, part := range parts {
+		if err := b.onNewStack(ctx, fmt.Sprint(i), part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onNewStack runs a part of the benchmark on a broker and a ClickHouse of its own.
+func (b *benchRun) onNewStack(ctx context.Context, name string, part func(context.Context) error) error {
+	dir := filepath.Join(b.dir, name)
 	addresses, stop, err := b.startLocal(dir)
 	if err != nil {
 		return err
 	}
+	defer os.RemoveAll(dir)
 	defer stop()
 	b.settings = defaultSettings()
 	b.settings.Kafka.Brokers, b.settings.Kafka.CreateTopics = addresses.Kafka, true
@@ -63,7 +84,10 @@ func runBench(ctx context.Context, args []string) error {
 	if err := b.settings.validate(); err != nil {
 		return err
 	}
-	return b.measure(ctx)
+	if err := ensureTopics(ctx, &b.settings, func(error) {}, b.log); err != nil {
+		return err
+	}
+	return part(ctx)
 }
 
 // startLocal runs `seamline local` as a child and reads its addresses.
@@ -93,26 +117,29 @@ func (b *benchRun) startLocal(dir string) (local.Addresses, func(), error) {
 	return a, stop, nil
 }
 
-func (b *benchRun) measure(ctx context.Context) error {
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	if err := ensureTopics(ctx, &b.settings, func(error) {}, log); err != nil {
-		return err
-	}
+// publish sends the traffic of some shoppers, flat out.
+func (b *benchRun) publish(ctx context.Context, count, days int) (int64, error) {
 	publisher, err := openPublisher(&b.settings.Kafka)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	defer publisher.Close()
+	fmt.Printf("publishing %d days of %d shoppers ...\n", days, count)
+	return b.traffic(publisher, count, days, 0).send(ctx)
+}
+
+// traffic is that of some shoppers, in their own time, at so many records per second; 0 for flat out.
+func (b *benchRun) traffic(publisher *producer.Publisher, count, days int, rate float64) *traffic {
 	cfg := shoppers.DefaultConfig()
-	cfg.Shoppers, cfg.Duration = b.shoppers, time.Duration(b.days)*24*time.Hour
+	cfg.Shoppers, cfg.Duration = count, time.Duration(days)*24*time.Hour
 	cfg.Start = time.Now().UTC().Add(-cfg.Duration - 96*time.Hour).Truncate(time.Hour)
-	t := &traffic{kafka: &b.settings.Kafka, publisher: publisher, generator: shoppers.New(cfg), stamp: true}
-	fmt.Printf("publishing %d days of %d shoppers, seed %d ...\n", b.days, b.shoppers, cfg.Seed)
-	records, err := t.send(ctx)
-	publisher.Close()
-	if err != nil {
-		return err
-	}
-	before, err := b.usage()
+	return &traffic{kafka: &b.settings.Kafka, publisher: publisher, generator: shoppers.New(cfg), stamp: true, rate: rate}
+}
+
+// flatOut takes a fixed number of records from the topics into ClickHouse, and then the same again and again to tell what
+// exactly-once costs.
+func (b *benchRun) flatOut(ctx context.Context) error {
+	records, err := b.publish(ctx, b.shoppers, b.days)
 	if err != nil {
 		return err
 	}
@@ -127,104 +154,85 @@ func (b *benchRun) measure(ctx context.Context) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	registry, start := newRegistry(), time.Now()
-	if err := runPipeline(ctx, &b.settings, runOptions{untilCaughtUp: true, registry: registry, log: log}); err != nil {
-		return err
-	}
-	took := time.Since(start)
-	after, err := b.usage()
+	m, err := b.measure(ctx, variants[0], "first")
 	if err != nil {
 		return err
 	}
-	return report(registry, records, took, usage{after.pipeline - before.pipeline, after.broker - before.broker, after.clickHouse - before.clickHouse})
+	if b.profile != "" {
+		pprof.StopCPUProfile()
+	}
+	if err := m.print(os.Stdout, records); err != nil {
+		return err
+	}
+	return b.exactlyOnce(ctx)
 }
 
-// report prints the figures per event.
-func report(registry *prometheus.Registry, records int64, took time.Duration, used usage) error {
-	d := &demo{registry: registry}
-	c := d.count()
-	if c.events == 0 {
-		return errors.New("no event was processed")
+// measurement is one run over all that was published.
+type measurement struct {
+	registry *prometheus.Registry
+	counters counters
+	took     time.Duration
+	used     usage
+}
+
+// measure runs the pipeline in this process over all that was published, into tables of its own.
+func (b *benchRun) measure(ctx context.Context, v variant, name string) (measurement, error) {
+	s := b.settings
+	s.PipelineID, s.ClickHouse.Database = "bench_"+name, "bench_"+name
+	s.StateDir = filepath.Join(b.settings.StateDir, name)
+	v.change(&s)
+	before, err := b.usage()
+	if err != nil {
+		return measurement{}, err
 	}
-	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / c.events }
-	fmt.Printf("\n%d records, %.0f events, %.0f people in %.2f s: %.0f events per second, Kafka to durable in ClickHouse\n\n",
-		records, c.events, c.profiles, took.Seconds(), c.events/took.Seconds())
-	fmt.Printf("  %-12s %10s\n", "CPU", "us/event")
+	m := measurement{registry: newRegistry()}
+	start := time.Now()
+	if err := runPipeline(ctx, &s, runOptions{untilCaughtUp: true, registry: m.registry, log: b.log, atLeastOnce: v.atLeastOnce}); err != nil {
+		return m, err
+	}
+	m.took = time.Since(start)
+	after, err := b.usage()
+	m.used = usage{after.pipeline - before.pipeline, after.broker - before.broker, after.clickHouse - before.clickHouse}
+	m.counters = (&demo{registry: m.registry}).count()
+	if err == nil && m.counters.events == 0 {
+		err = fmt.Errorf("no event was processed")
+	}
+	return m, err
+}
+
+// each gives microseconds per event.
+func (m *measurement) each(d time.Duration) float64 {
+	return float64(d.Microseconds()) / m.counters.events
+}
+
+// print writes the figures per event.
+func (m *measurement) print(out io.Writer, records int64) error {
+	fmt.Fprintf(out, "\n%d records, %.0f events, %.0f people in %.2f s: %.0f events per second, Kafka to durable in ClickHouse\n\n",
+		records, m.counters.events, m.counters.profiles, m.took.Seconds(), m.counters.events/m.took.Seconds())
+	fmt.Fprintf(out, "  %-12s %10s\n", "CPU", "us/event")
 	for _, part := range []struct {
 		name string
 		used time.Duration
-	}{{"pipeline", used.pipeline}, {"broker", used.broker}, {"clickhouse", used.clickHouse}, {"all", used.pipeline + used.broker + used.clickHouse}} {
-		fmt.Printf("  %-12s %10.2f\n", part.name, each(part.used))
+	}{{"pipeline", m.used.pipeline}, {"broker", m.used.broker}, {"clickhouse", m.used.clickHouse}, {"all", m.used.all()}} {
+		fmt.Fprintf(out, "  %-12s %10.2f\n", part.name, m.each(part.used))
 	}
-	families, err := registry.Gather()
+	families, err := m.registry.Gather()
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\n  %-12s %10s\n", "wall time of", "us/event")
+	fmt.Fprintf(out, "\n  %-12s %10s\n", "wall time of", "us/event")
 	for _, f := range families {
 		name := f.GetName()
 		if name != "seamline_line_stage_seconds" && name != "seamline_line_sink_seconds" && name != "seamline_state_checkpoint_seconds" {
 			continue
 		}
-		for _, m := range f.GetMetric() {
+		for _, metric := range f.GetMetric() {
 			label := "checkpoint"
-			if len(m.GetLabel()) > 0 {
-				label = m.GetLabel()[0].GetValue()
+			if len(metric.GetLabel()) > 0 {
+				label = metric.GetLabel()[0].GetValue()
 			}
-			fmt.Printf("  %-12s %10.3f\n", label, m.GetHistogram().GetSampleSum()*1e6/c.events)
+			fmt.Fprintf(out, "  %-12s %10.3f\n", label, metric.GetHistogram().GetSampleSum()*1e6/m.counters.events)
 		}
 	}
 	return nil
-}
-
-// usage reads the CPU time used so far by this process, the broker and ClickHouse.
-func (b *benchRun) usage() (usage, error) {
-	var self syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &self); err != nil {
-		return usage{}, err
-	}
-	u := usage{pipeline: time.Duration(self.Utime.Nano() + self.Stime.Nano())}
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil || len(stats) == 0 {
-		return u, errors.New("the CPU time of other processes can be read on Linux only")
-	}
-	for _, path := range stats {
-		pid, parent, used, ok := processStat(path)
-		switch {
-		case !ok:
-		case pid == b.stack.Process.Pid:
-			u.broker += used
-		case parent == b.stack.Process.Pid:
-			u.clickHouse += used
-		}
-	}
-	return u, nil
-}
-
-// clockTick is the unit of the times in /proc/PID/stat on every Linux that Go runs on.
-const clockTick = 10 * time.Millisecond
-
-// processStat reads number, parent and CPU time of a process; false where it is gone.
-func processStat(path string) (pid, parent int, used time.Duration, ok bool) {
-	file, err := os.Open(path)
-	if err != nil {
-		return 0, 0, 0, false
-	}
-	defer file.Close()
-	line, _ := bufio.NewReader(file).ReadString('\n')
-	// The command's name stands in parentheses and may hold blanks.
-	end := strings.LastIndexByte(line, ')')
-	begin := strings.IndexByte(line, ' ')
-	if end < 0 || begin < 0 {
-		return 0, 0, 0, false
-	}
-	fields := strings.Fields(line[end+1:])
-	if len(fields) < 13 {
-		return 0, 0, 0, false
-	}
-	pid, _ = strconv.Atoi(line[:begin])
-	parent, _ = strconv.Atoi(fields[1])
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
-	return pid, parent, time.Duration(user+system) * clockTick, true
 }

@@ -97,6 +97,7 @@ type runOptions struct {
 	rewind         *rewind              // nil for none
 	rebuild        bool                 // process everything again from the topics' beginnings, over the rows that are there
 	silent         bool                 // write tables only: what goes to Kafka was published before
+	atLeastOnce    bool                 // for a benchmark, over a new state and new tables: no intents, and INSERTs without tokens
 	registry       *prometheus.Registry // nil: a new one
 	log            *slog.Logger
 	started        func(httpAddr string) // called once HTTP answers
@@ -165,8 +166,10 @@ func (r *pipelineRun) process(ctx context.Context) error {
 		return err
 	}
 	defer func() { r.closeJournal(ctx) }()
-	if err := r.restore(ctx); err != nil {
-		return err
+	if !r.atLeastOnce {
+		if err := r.restore(ctx); err != nil {
+			return err
+		}
 	}
 	stages, l, err := r.openLine(sinks)
 	if err != nil {
@@ -224,6 +227,9 @@ func (r *pipelineRun) openLine(sinks []schemas.Sink) (*line, *pipeline.Line, err
 		Room: stages.space.Trim, Cool: stages.space.Cool, CheckpointEvery: r.CheckpointEvery, CheckpointMax: r.checkpointMax(), BackupBytesMax: r.backupBytesMax(), Clock: time.Now,
 		Metrics: pipeline.NewMetrics(r.registry, stages.stages, sinks),
 		Log:     r.log, Health: r.health}
+	if r.atLeastOnce {
+		cfg.Journal = noJournal{}
+	}
 	if r.BackupEvery > 0 {
 		cfg.Backup, cfg.BackupEvery, cfg.Leads = r.tables, r.BackupEvery, r.journal.Leads
 	}
@@ -266,7 +272,7 @@ func (r *pipelineRun) openSinks(ctx context.Context) ([]schemas.Sink, func(), er
 		return nil, nil, err
 	}
 	tables, err := clickhouse.Open(ctx, r.ClickHouse, clickhouse.Options{PipelineID: r.PipelineID, Rules: r.rulesDigest, Report: r.report("clickhouse"),
-		Log: r.log, Registry: r.registry})
+		Log: r.log, Registry: r.registry, Plain: r.atLeastOnce})
 	if err != nil {
 		letters.Close()
 		return nil, nil, err
@@ -289,6 +295,9 @@ func (r *pipelineRun) openSource(ctx context.Context) (*consumer.Gatherer, error
 	opt := consumer.Options{Feeds: feeds(), Group: r.PipelineID, Start: r.store.Point().Positions, Intents: &replaying{r: r}, Now: time.Now,
 		FixedNow: r.now, AdvanceTo: r.advanceTo, Strict: r.strict, UntilCaughtUp: r.untilCaughtUp, Until: r.until,
 		Report: r.report("kafka"), Log: r.log, Registry: r.registry}
+	if r.atLeastOnce {
+		opt.Intents = nil
+	}
 	if r.rewind != nil {
 		var err error
 		if opt.Rewind, err = consumer.Since(ctx, r.Kafka, r.rewind.topic, r.rewind.at, r.store.Point().Positions); err != nil {
