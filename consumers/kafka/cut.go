@@ -172,9 +172,24 @@ func (g *Gatherer) finish(b *schemas.Batch) {
 			p.records, p.taken = p.records[:rest], 0
 		}
 		if p.next > p.from {
+			p.noted = true
 			b.Ranges = append(b.Ranges, schemas.Range{Topic: p.topic, Partition: p.partition, From: p.from, To: p.next})
 		}
 		g.metrics.lag(p.topic, p.partition, max(0, p.high-p.next))
+	}
+	if len(b.Ranges) > 0 && b.Intent == nil {
+		g.noteEmpty(b)
+	}
+}
+
+// noteEmpty puts partitions of which nothing was ever read among the ranges, once: else records that come to them and go again while
+// nobody looks would be missed by nobody.
+func (g *Gatherer) noteEmpty(b *schemas.Batch) {
+	for _, p := range g.parts {
+		if !p.noted {
+			p.noted = true
+			b.Ranges = append(b.Ranges, schemas.Range{Topic: p.topic, Partition: p.partition, From: p.next, To: p.next})
+		}
 	}
 }
 
@@ -191,6 +206,10 @@ func (g *Gatherer) again(ctx context.Context, b *schemas.Batch) error {
 	limits := map[*part]int64{}
 	for _, r := range ranges {
 		p := g.index[topicPartition{r.Topic, r.Partition}]
+		p.noted = true
+		if p.next > r.From && !slices.ContainsFunc(g.opt.Start, func(at schemas.Range) bool { return at.Topic == r.Topic && at.Partition == r.Partition }) {
+			return fmt.Errorf("%w: topic %s partition %d starts at offset %d, and the next to process is %d", ErrGap, r.Topic, r.Partition, p.next, r.From)
+		}
 		if p.next != r.From {
 			return fmt.Errorf("%w: batch %d begins at offset %d of topic %s partition %d, and the state is at %d", schemas.ErrDamaged,
 				b.Intent.Batch, r.From, r.Topic, r.Partition, p.next)
@@ -204,6 +223,7 @@ func (g *Gatherer) again(ctx context.Context, b *schemas.Batch) error {
 		p.next = max(p.next, to)
 	}
 	g.finish(b)
+	b.Ranges = append(b.Ranges[:0], ranges...)
 	return nil
 }
 

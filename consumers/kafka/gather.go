@@ -87,6 +87,7 @@ type part struct {
 	paused  bool      // enough waits
 	missed  time.Time // since when others wait for this partition; zero while nobody does
 	left    bool      // others have stopped waiting for it
+	noted   bool      // a batch has it among its ranges, so that its position is part of the state
 }
 
 const endless = math.MaxInt64

@@ -90,7 +90,7 @@ func (g *Gatherer) discover(ctx context.Context, atStart bool) error {
 		if !stored || from < o.At {
 			from = o.At
 		}
-		p := &part{topicPartition: tp, from: from, next: from, fetched: from, end: g.endOf(tp, ends, atStart)}
+		p := &part{topicPartition: tp, from: from, next: from, fetched: from, end: g.endOf(tp, ends, atStart), noted: stored}
 		if e, ok := ends.Lookup(tp.topic, tp.partition); ok {
 			p.high = e.Offset
 		}
