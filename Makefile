@@ -71,7 +71,7 @@ fuzz: ## fuzz every decoder for FUZZTIME each
 fuzz-short:
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=5s
 
-bench: build ## events per second and CPU per event: Go benchmarks per stage, then one whole-process run
+bench: build ## Go benchmarks per stage; then whole processes: speed, cost of exactly-once, catching up after a crash, memory under a ceiling
 	@go test $(GOFLAGS_) -run '^$$' -bench '$(BENCH)' -benchmem ./consumers/... ./pipeline/... ./sinks/... ./deploy/shoppers/...
 	@$(BUILD)/seamline bench
 

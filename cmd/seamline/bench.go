@@ -37,7 +37,7 @@ type benchRun struct {
 
 func runBench(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	b := benchRun{log: slog.New(slog.DiscardHandler), memory: 512 << 20}
+	b := benchRun{log: slog.New(slog.DiscardHandler), memory: 256 << 20}
 	fs.IntVar(&b.shoppers, "shoppers", 5000, "simulated shoppers")
 	fs.IntVar(&b.days, "days", 7, "days of their traffic")
 	fs.StringVar(&b.profile, "cpuprofile", "", "file for a CPU profile of the pipeline")

@@ -84,7 +84,7 @@ func (s *settings) flags(fs *flag.FlagSet) {
 	s.Audiences.Flags(fs)
 	fs.StringVar(&s.PipelineID, "pipeline.id", s.PipelineID, "name of this pipeline: consumer group, and mark on what it writes")
 	fs.StringVar(&s.StateDir, "state.dir", s.StateDir, "directory of checkpoints and intents")
-	fs.Var(&s.StateMemory, "state.memory", "ceiling of the process's memory, such as 8GiB, beyond which cold state stays on disk; 0 for none")
+	fs.Var(&s.StateMemory, "state.memory", "ceiling of the process's memory, such as 8GiB: cold state stays on disk, and batches are no larger than fits; 0 for none")
 	fs.DurationVar(&s.CheckpointEvery, "state.checkpoint.every", s.CheckpointEvery, "how often changed state is stored")
 	fs.DurationVar(&s.BackupEvery, "state.backup.every", s.BackupEvery, "how often stored state is copied to ClickHouse, from which an instance without a state directory restores; 0 for never")
 	fs.StringVar(&s.HTTPAddr, "http.addr", s.HTTPAddr, "address of health, readiness and metrics; empty for none")
