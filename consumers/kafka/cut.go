@@ -22,7 +22,11 @@ func (g *Gatherer) fill(ctx context.Context, b *schemas.Batch) error {
 	deadline, counting := start.Add(g.cfg.Tick), false
 	for bytes := 0; ; {
 		blocked := g.take(b, &bytes)
-		if len(b.Records) >= g.cfg.RecordsMax || bytes >= g.cfg.BytesMax || g.caughtUp() {
+		if len(b.Records) >= g.most || bytes >= g.cfg.BytesMax {
+			g.most = min(2*g.most, g.cfg.RecordsMax)
+			break
+		}
+		if g.caughtUp() {
 			break
 		}
 		now := g.opt.Now()
@@ -42,6 +46,10 @@ func (g *Gatherer) fill(ctx context.Context, b *schemas.Batch) error {
 	g.finish(b)
 	return nil
 }
+
+// firstRecords is about how many records the first full batch has; each later one may have twice as many as the one before, up to the
+// setting. So after a start the sinks have something to do soon, while the stages have the next batch.
+const firstRecords = 10_000
 
 // blockedPoll is how long a poll lasts while records wait for those of another partition.
 const blockedPoll = 50 * time.Millisecond
@@ -73,7 +81,7 @@ func (g *Gatherer) take(b *schemas.Batch, bytes *int) (blocked bool) {
 	for i := len(heads)/2 - 1; i >= 0; i-- {
 		sink(heads, i)
 	}
-	for len(heads) > 0 && len(b.Records) < g.cfg.RecordsMax && *bytes < g.cfg.BytesMax {
+	for len(heads) > 0 && len(b.Records) < g.most && *bytes < g.cfg.BytesMax {
 		p := heads[0]
 		*bytes += g.takeOne(b, p)
 		if !p.waiting() {

@@ -62,6 +62,7 @@ type Gatherer struct {
 	checked time.Time    // when partitions were last looked for
 	ranks   []rank       // of the records of the batch at hand
 	isMixed bool         // they are not in canonical order
+	most    int          // records of the next batch
 	ticked  bool         // the final tick of UntilCaughtUp was given
 	metrics *metrics
 }
@@ -101,7 +102,7 @@ func (p *part) exhausted() bool { return p.fetched >= min(p.stable, p.end) }
 // Open connects, finds the partitions and their start positions, and waits for brokers that do not answer yet.
 func Open(ctx context.Context, cfg Config, opt Options) (*Gatherer, error) {
 	g := &Gatherer{cfg: cfg, opt: opt, feeds: map[string]schemas.Feed{}, index: map[topicPartition]*part{},
-		intents: opt.Intents, metrics: newMetrics(opt.Registry, opt.Feeds)}
+		intents: opt.Intents, most: min(firstRecords, cfg.RecordsMax), metrics: newMetrics(opt.Registry, opt.Feeds)}
 	for _, f := range opt.Feeds {
 		g.feeds[cfg.Topic(f)] = f
 	}

@@ -97,6 +97,9 @@ func Open(cfg Config) (*Store, error) {
 	return s, nil
 }
 
+// memTableBytes is how much changed state the database gathers before it writes a table: with less it writes the same entries often.
+const memTableBytes = 16 << 20
+
 // open opens the database. What it panics with has found damage: it reads its own files before it returns.
 func (s *Store) open() (db *pebble.DB, err error) {
 	defer func() {
@@ -106,6 +109,7 @@ func (s *Store) open() (db *pebble.DB, err error) {
 	}()
 	return pebble.Open(filepath.Clean(s.cfg.Dir), &pebble.Options{
 		FS: s.fs, Lock: s.lock, Logger: quietLogger{s.cfg.Log}, FormatMajorVersion: pebble.FormatNewest,
+		MemTableSize: memTableBytes,
 		// Whoever reads gets the error; by default the process would end here.
 		EventListener: &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
 			if s.cfg.Log != nil {
