@@ -170,7 +170,7 @@ func (l *Line) gather(ctx context.Context, source Source, free <-chan *schemas.B
 }
 
 func (l *Line) process(ctx context.Context, in <-chan *schemas.Batch, out chan<- work, free chan<- *schemas.Batch) error {
-	saved, from, moments := l.cfg.Clock(), l.number, 0
+	saved, collected, moments := l.cfg.Clock(), l.number, 0
 	for b := range in {
 		fault.At(fault.PointGathered)
 		b.Number = l.number + 1
@@ -180,40 +180,41 @@ func (l *Line) process(ctx context.Context, in <-chan *schemas.Batch, out chan<-
 		if err := l.apply(b); err != nil {
 			return err
 		}
+		var w work
 		if b.Empty() {
 			free <- b // a tick at which nothing fell due
-			continue
+		} else {
+			l.number, w.batch = b.Number, b
+			if !b.Rewind {
+				l.positions = advance(l.positions, b.Ranges)
+			}
+			moments += l.fold.moments
 		}
-		l.number = b.Number
-		if !b.Rewind {
-			l.positions = advance(l.positions, b.Ranges)
-		}
-		w := work{batch: b}
-		moments += l.fold.moments
-		if now := l.cfg.Clock(); (now.Sub(saved) >= l.cfg.CheckpointEvery || moments >= l.cfg.CheckpointMax) && l.storing.CompareAndSwap(false, true) {
+		now := l.cfg.Clock()
+		isDue := now.Sub(saved) >= l.cfg.CheckpointEvery || moments >= l.cfg.CheckpointMax
+		if isDue && l.number != collected && l.storing.CompareAndSwap(false, true) {
 			c, err := l.collect()
 			if err != nil {
 				return err
 			}
-			w.checkpoint, saved, moments = c, now, 0
+			w.checkpoint, saved, collected, moments = c, now, l.number, 0
 		}
-		select {
-		case out <- w:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if w.batch == nil && w.checkpoint == nil {
+			continue
+		}
+		if err := send(ctx, out, w); err != nil {
+			return err
 		}
 	}
-	if l.number == from {
+	if l.number == collected {
 		return nil
 	}
 	c, err := l.collect()
 	if err != nil {
 		return err
 	}
-	select {
-	case out <- work{checkpoint: c}:
-	case <-ctx.Done():
-	}
+	// A deadline that has passed is no error here: the journal makes the last checkpoint good.
+	_ = send(ctx, out, work{checkpoint: c})
 	return nil
 }
 

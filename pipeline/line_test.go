@@ -29,6 +29,8 @@ type tape struct {
 	now       schemas.Time
 	committed []schemas.Range
 	block     bool // at the end wait for the context instead of ending
+	ticks     bool // at the end give batches without records instead
+	times     int  // how often positions were committed
 }
 
 func (s *tape) Next(ctx context.Context, b *schemas.Batch) error {
@@ -40,6 +42,13 @@ func (s *tape) Next(ctx context.Context, b *schemas.Batch) error {
 		i.Stamp(b)
 		from, to, b.Intent, b.Written = i.Ranges[0].From, i.Ranges[0].To, &i, len(s.replays) > 1
 		s.replays = s.replays[1:]
+	case from >= s.end && s.ticks:
+		select {
+		case <-time.After(time.Second):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	case from >= s.end && s.block:
 		<-ctx.Done()
 		return ctx.Err()
@@ -57,6 +66,7 @@ func (s *tape) Next(ctx context.Context, b *schemas.Batch) error {
 
 func (s *tape) Committed(_ context.Context, positions []schemas.Range) error {
 	s.committed = positions
+	s.times++
 	return nil
 }
 
@@ -168,6 +178,25 @@ func TestLineWritesInOrderAndCommits(t *testing.T) {
 	if len(x.written) != 30 || !strings.HasPrefix(x.written[29], "29=30@") {
 		t.Errorf("after the restart: %d events, the last %s", len(x.written), x.written[len(x.written)-1])
 	}
+}
+
+// TestIdleLineStoresItsState: what the last batch changed is stored in time although no further batch comes, and only once.
+func TestIdleLineStoresItsState(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		x, source := newBench(), &tape{end: 4, size: 4, now: 1, ticks: true}
+		x.every = 5 * time.Second
+		time.AfterFunc(time.Minute, cancel)
+		stored := 0
+		time.AfterFunc(10*time.Second, func() { stored = source.times })
+		if err := x.run(ctx, t, source); err != nil {
+			t.Fatal(err)
+		}
+		if stored != 1 || source.times != 1 {
+			t.Errorf("stored %d times within ten seconds, and %d times in all; want once", stored, source.times)
+		}
+	})
 }
 
 var errSink = errors.New("the sink is down")
