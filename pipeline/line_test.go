@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,9 +29,9 @@ type tape struct {
 	replays   []schemas.Intent
 	now       schemas.Time
 	committed []schemas.Range
-	block     bool // at the end wait for the context instead of ending
-	ticks     bool // at the end give batches without records instead
-	times     int  // how often positions were committed
+	block     bool         // at the end wait for the context instead of ending
+	ticks     bool         // at the end give batches without records instead
+	times     atomic.Int64 // how often positions were committed
 }
 
 func (s *tape) Next(ctx context.Context, b *schemas.Batch) error {
@@ -66,7 +67,7 @@ func (s *tape) Next(ctx context.Context, b *schemas.Batch) error {
 
 func (s *tape) Committed(_ context.Context, positions []schemas.Range) error {
 	s.committed = positions
-	s.times++
+	s.times.Add(1)
 	return nil
 }
 
@@ -188,13 +189,13 @@ func TestIdleLineStoresItsState(t *testing.T) {
 		x, source := newBench(), &tape{end: 4, size: 4, now: 1, ticks: true}
 		x.every = 5 * time.Second
 		time.AfterFunc(time.Minute, cancel)
-		stored := 0
-		time.AfterFunc(10*time.Second, func() { stored = source.times })
+		var stored atomic.Int64
+		time.AfterFunc(10*time.Second, func() { stored.Store(source.times.Load()) })
 		if err := x.run(ctx, t, source); err != nil {
 			t.Fatal(err)
 		}
-		if stored != 1 || source.times != 1 {
-			t.Errorf("stored %d times within ten seconds, and %d times in all; want once", stored, source.times)
+		if stored.Load() != 1 || source.times.Load() != 1 {
+			t.Errorf("stored %d times within ten seconds, and %d times in all; want once", stored.Load(), source.times.Load())
 		}
 	})
 }
