@@ -148,13 +148,30 @@ func (p *process) synced() {
 	}
 }
 
+// openState opens the state, and sets one aside that is damaged: a disk that lost its power while a directory was made may hold half
+// of it.
+func (p *process) openState() (*state.Store, error) {
+	open := func() (*state.Store, error) {
+		return state.Open(state.Config{Dir: "state", PipelineID: "simulation", FS: &disk{p.memory, p.synced}, Log: quiet})
+	}
+	store, err := open()
+	if !errors.Is(err, schemas.ErrDamaged) {
+		return store, err
+	}
+	p.note("sets its state aside")
+	if err := p.memory.RemoveAll("state"); err != nil {
+		return nil, err
+	}
+	return open()
+}
+
 // run is what `seamline run` does, over this world's network, disk and tables.
 func (p *process) run(ctx context.Context) (err error) {
 	p.note("start")
 	ctx, p.cancel = context.WithCancelCause(ctx)
 	defer p.cancel(nil)
 	p.meet(ctx)
-	store, err := state.Open(state.Config{Dir: "state", PipelineID: "simulation", FS: &disk{p.memory, p.synced}, Log: quiet})
+	store, err := p.openState()
 	if err != nil {
 		return fmt.Errorf("open state: %w", err)
 	}
