@@ -16,6 +16,7 @@ import (
 	"github.com/seamline/seamline/pipeline/state"
 	"github.com/seamline/seamline/schemas"
 	"github.com/seamline/seamline/schemas/fault"
+	"github.com/seamline/seamline/sinks/clickhouse"
 )
 
 // decisive are the prefixes of the settings that results depend on.
@@ -213,17 +214,17 @@ func (r *pipelineRun) join(ctx context.Context, last uint64) (bool, error) {
 		return true, nil
 	}
 	intents, err := r.tables.Intents(ctx, after)
-	if err != nil {
+	if errors.Is(err, clickhouse.ErrForgotten) {
+		if after > 0 && !r.isRestored {
+			return false, nil // the copy of the state may be newer
+		}
 		return false, fmt.Errorf("%w. There is no copy of the state behind it either: rebuild everything with seamline replay --from-start", err)
 	}
-	intents = slices.DeleteFunc(intents, func(i schemas.Intent) bool { return first != 0 && i.Batch >= first })
-	next := after
-	for _, i := range intents {
-		if next++; i.Batch != next {
-			return false, nil
-		}
+	if err != nil {
+		return false, err
 	}
-	if first != 0 && next+1 != first || next == after {
+	intents = slices.DeleteFunc(intents, func(i schemas.Intent) bool { return first != 0 && i.Batch >= first })
+	if len(intents) == 0 || first != 0 && intents[len(intents)-1].Batch+1 != first {
 		return false, nil
 	}
 	r.journal.Prepend(intents)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	consumer "github.com/seamline/seamline/consumers/kafka"
 	"github.com/seamline/seamline/pipeline/state"
 	"github.com/seamline/seamline/schemas"
 )
@@ -111,4 +112,40 @@ func TestEndToEndDamagedState(t *testing.T) {
 	whole := s.beside()
 	whole.run(fixed)
 	s.same(whole, "after damage")
+}
+
+// TestEndToEndStaleState: a state directory that is older than what the journal and the table commits remember is kept aside, and the
+// state is restored from its newer copy.
+func TestEndToEndStaleState(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.create()
+	s.settings.StateDir = filepath.Join(t.TempDir(), "state")
+	s.settings.Kafka.RecordsMax = 20
+	messages := streetTraffic(seeded(t), 20, 300)
+	fixed := func(o *runOptions) { o.now = schemas.TimeOf(start.Add(30 * 24 * time.Hour)) }
+	s.publish(messages[:100]...)
+	s.run(fixed)
+	stale := filepath.Join(t.TempDir(), "stale")
+	if err := os.CopyFS(stale, os.DirFS(s.settings.StateDir)); err != nil {
+		t.Fatal(err)
+	}
+	next := s.one("SELECT max(batch) + 1 FROM commits")
+	s.publish(messages[100:200]...)
+	s.run(fixed)
+	if err := consumer.DeleteUpTo(t.Context(), s.settings.Kafka, []schemas.Range{{Topic: s.settings.Kafka.Intents, To: -1}}); err != nil {
+		t.Fatal(err)
+	}
+	s.query("ALTER TABLE commits DELETE WHERE batch = " + next + " SETTINGS mutations_sync = 2")
+	s.settings.StateDir = stale
+	s.publish(messages[200:]...)
+	s.run(fixed)
+	if kept := asides(t, stale); len(kept) != 1 {
+		t.Errorf("kept aside: %v", kept)
+	}
+	s.expect("SELECT count() - uniqExact(source, event_id) FROM events", "0")
+	whole := s.beside()
+	whole.settings.StateDir = t.TempDir()
+	whole.run(fixed)
+	s.same(whole, "after a stale state")
 }

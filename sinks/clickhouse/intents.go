@@ -4,10 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/seamline/seamline/schemas"
 )
+
+// ErrForgotten says that the table commits does not hold what a replay needs of a batch: its row is gone, or an older build wrote it.
+var ErrForgotten = errors.New("the table commits does not say what a batch consists of")
 
 // Intents gives the intents of this pipeline's batches after a number, in order and without gaps, from their rows in commits: for when
 // the journal has forgotten them. They have no blocks, so that a replay cannot be held against them. It fails where a batch is missing,
@@ -32,9 +36,9 @@ func (s *Sink) Intents(ctx context.Context, after uint64) ([]schemas.Intent, err
 		}
 		switch {
 		case i.Batch != next:
-			return nil, fmt.Errorf("read intents: the table commits lacks batch %d of pipeline %s, but has batch %d", next, s.pipeline, i.Batch)
+			return nil, fmt.Errorf("read intents: %w: the table commits lacks batch %d of pipeline %s, but has batch %d", ErrForgotten, next, s.pipeline, i.Batch)
 		case i.Format == 0:
-			return nil, fmt.Errorf("read intents: batch %d was written by an older build, which did not note what a replay needs", i.Batch)
+			return nil, fmt.Errorf("read intents: %w: batch %d was written by an older build, which did not note what a replay needs", ErrForgotten, i.Batch)
 		case i.Format > schemas.IntentFormat:
 			return nil, fmt.Errorf("read intents: batch %d has format %d and this build reads up to %d: use the build that wrote it", i.Batch, i.Format, schemas.IntentFormat)
 		}

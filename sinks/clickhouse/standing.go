@@ -31,16 +31,12 @@ func Standing(ctx context.Context, cfg Config, pipeline string) (Stand, error) {
 	row := rows[0]
 	s.Batch = row[0].(uint64)
 	s.Now, s.Clock, s.Latest = schemas.TimeOf(row[1].(time.Time)), schemas.TimeOf(row[2].(time.Time)), schemas.TimeOf(row[3].(time.Time))
-	s.Positions, err = offsets(ctx, cfg, pipeline)
+	s.Positions, err = FirstOffsets(ctx, cfg, pipeline)
 	return s, err
 }
 
 // FirstOffsets gives for every partition the first offset, as From, and the one after the last, as To, that the tables were made of.
 func FirstOffsets(ctx context.Context, cfg Config, pipeline string) ([]schemas.Range, error) {
-	return offsets(ctx, cfg, pipeline)
-}
-
-func offsets(ctx context.Context, cfg Config, pipeline string) ([]schemas.Range, error) {
 	_, rows, err := Query(ctx, cfg, `SELECT topic, partition, min(since), max(upto) FROM commits
 		ARRAY JOIN topics AS topic, partitions AS partition, offsets_from AS since, offsets_to AS upto
 		WHERE pipeline = ? AND NOT rewind GROUP BY topic, partition ORDER BY topic, partition`, pipeline)
