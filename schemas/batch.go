@@ -48,10 +48,11 @@ type Batch struct {
 	Arenas  []*Decoded // the memory behind Events, one per worker; kept from batch to batch
 
 	// Filled by stitch.
-	Decisions   []Decision
-	Identifiers []IdentifierRow // new or changed
-	Aliases     []Alias
-	Touched     []Touch // every profile that a moment of the batch touched, once, in order of index
+	Decisions    []Decision
+	Identifiers  []IdentifierRow // new or changed
+	Aliases      []Alias         // made, changed or, where a profile resolves to itself, taken back
+	Attributions []Attribution
+	Touched      []Touch // every profile that a moment of the batch touched, once, in order of index
 
 	// Filled by score.
 	Profiles []Profile // in the order of Touched
@@ -77,7 +78,7 @@ func (b *Batch) Reset() {
 	*b = Batch{
 		Ranges: b.Ranges[:0], Records: b.Records[:0], Events: b.Events[:0], Rejects: b.Rejects[:0], Dropped: b.Dropped[:0],
 		Arenas:    b.Arenas,
-		Decisions: b.Decisions[:0], Identifiers: b.Identifiers[:0], Aliases: b.Aliases[:0], Touched: b.Touched[:0],
+		Decisions: b.Decisions[:0], Identifiers: b.Identifiers[:0], Aliases: b.Aliases[:0], Attributions: b.Attributions[:0], Touched: b.Touched[:0],
 		Profiles: b.Profiles[:0], Memberships: b.Memberships[:0], Changes: b.Changes[:0], Took: b.Took[:0],
 	}
 }
@@ -88,6 +89,9 @@ func (b *Batch) Empty() bool { return len(b.Ranges) == 0 && len(b.Touched) == 0 
 // CheckDecoded panics where an event breaks the promise of the decoders: an id, a time, a type, a channel and a source.
 func (b *Batch) CheckDecoded() {
 	for _, e := range b.Events {
+		if e.Command.Kind != CommandNone && e.ID != "" && e.Time != 0 && e.Record != nil {
+			continue
+		}
 		if e.ID == "" || e.Time == 0 || e.Type == TypeUnknown || e.Channel == ChannelUnknown || e.Source == "" || e.Record == nil {
 			panic(fmt.Sprintf("decode: incomplete event %q of source %q, type %q", e.ID, e.Source, e.Type))
 		}

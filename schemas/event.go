@@ -76,6 +76,8 @@ type Event struct {
 	Properties   string   `json:"properties,omitempty"` // JSON object of what has no column; "" for none; never contact data
 	Items        []Item   `json:"items,omitempty"`
 
+	Command Command `json:"command,omitzero"` // of the feed of commands; its Kind is CommandNone for what happened to people
+
 	Record  *Record `json:"-"` // where it came from; filled by the decode stage
 	Element int     `json:"-"` // position within the record; filled by the decode stage
 

@@ -93,3 +93,55 @@ type Alias struct {
 	ProfileID ProfileID
 	Since     Time
 }
+
+// Attribution is one row of leaf_profiles: the person that a piece of history belongs to, where that is no longer what its events say.
+// Unmerges and quarantines make such rows; merges need only an Alias.
+type Attribution struct {
+	Leaf      uint32 // as in Event.Leaf
+	ProfileID ProfileID
+	Since     Time // event time of what changed it
+}
+
+// CommandKind is what an operator can ask of the identity graph.
+type CommandKind uint8
+
+// The commands of docs/identity.md.
+const (
+	CommandNone       CommandKind = iota
+	CommandRetract                // of a link, or of all links that an identifier has
+	CommandQuarantine             // the identifier's links carry no longer
+	CommandRelease                // ends a quarantine, and the learning about the identifier
+	CommandErase                  // the value becomes unknown
+	commandEnd
+)
+
+var commandNames = [commandEnd]string{"", "retract", "quarantine", "release", "erase"}
+
+// String gives the name that stands in records of the topic seamline.identity.
+func (k CommandKind) String() string {
+	if k < commandEnd {
+		return commandNames[k]
+	}
+	return ""
+}
+
+// ParseCommand reads the name of a command.
+func ParseCommand(name string) (CommandKind, bool) {
+	for i, n := range commandNames {
+		if n == name && i > 0 {
+			return CommandKind(i), true
+		}
+	}
+	return CommandNone, false
+}
+
+// Command is one order of an operator, which stands in the log between the events: an Event that has one is nothing else. Its first
+// identifier is the one that the command is about, or one end of the link whose other end is the second.
+type Command struct {
+	Kind   CommandKind `json:"kind"`
+	Forbid bool        `json:"forbid,omitempty"` // of retract of a link: it never comes back
+	Reason string      `json:"reason,omitempty"` // for the identity log, at most CommandReasonMax bytes
+}
+
+// CommandReasonMax bounds the reason of a command, in bytes.
+const CommandReasonMax = 200

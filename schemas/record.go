@@ -11,6 +11,7 @@ const (
 	FeedCatalog     Feed = "catalog"
 	FeedConsent     Feed = "consent"
 	FeedSurvey      Feed = "survey"
+	FeedIdentity    Feed = "identity" // commands of operators
 )
 
 // Header is one Kafka record header.
