@@ -29,6 +29,7 @@ type Config struct {
 	Brokers string // comma separated
 
 	Clickstream, Email, POS, Catalog, Consent, Survey string // topic names
+	Identity                                          string
 	Activations, Audiences, DeadLetters, Intents      string
 
 	CreateTopics bool
@@ -67,6 +68,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Clickstream: "clickstream", Email: "email", POS: "pos", Catalog: "catalog", Consent: "consent", Survey: "survey",
+		Identity:    "seamline.identity",
 		Activations: "seamline.activations", Audiences: "seamline.audiences", DeadLetters: "seamline.dead_letters",
 		Intents:    "seamline.intents",
 		Partitions: 6, Replication: 1,
@@ -85,6 +87,7 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.Catalog, "kafka.topics.catalog", c.Catalog, "topic of SKUs, prices and stock")
 	fs.StringVar(&c.Consent, "kafka.topics.consent", c.Consent, "topic of consent and preferences")
 	fs.StringVar(&c.Survey, "kafka.topics.survey", c.Survey, "topic of survey answers")
+	fs.StringVar(&c.Identity, "kafka.topics.identity", c.Identity, "topic of operators' commands to the identity graph, which seamline identity writes and the line reads")
 	fs.StringVar(&c.Activations, "kafka.topics.activations", c.Activations, "topic that activations go to")
 	fs.StringVar(&c.Audiences, "kafka.topics.audiences", c.Audiences, "topic that audience entries and exits go to")
 	fs.StringVar(&c.DeadLetters, "kafka.topics.dead-letters", c.DeadLetters, "topic that refused records go to")
@@ -158,7 +161,7 @@ func (c *Config) topicKeys() map[string]string {
 		"kafka.topics.clickstream": c.Clickstream, "kafka.topics.email": c.Email, "kafka.topics.pos": c.POS,
 		"kafka.topics.catalog": c.Catalog, "kafka.topics.consent": c.Consent, "kafka.topics.survey": c.Survey,
 		"kafka.topics.activations": c.Activations, "kafka.topics.audiences": c.Audiences, "kafka.topics.dead-letters": c.DeadLetters,
-		"kafka.topics.intents": c.Intents,
+		"kafka.topics.intents": c.Intents, "kafka.topics.identity": c.Identity,
 	}
 }
 
@@ -182,6 +185,8 @@ func (c *Config) Topic(feed schemas.Feed) string {
 		return c.Consent
 	case schemas.FeedSurvey:
 		return c.Survey
+	case schemas.FeedIdentity:
+		return c.Identity
 	}
 	return ""
 }

@@ -219,10 +219,13 @@ func TestEnsureTopics(t *testing.T) {
 	t.Parallel()
 	k := localtest.Kafka(t)
 	cfg := testConfig(k)
-	list := TopicOptions{Feeds: []schemas.Feed{schemas.FeedPOS}, Report: func(error) {}, Log: quiet}
+	list := TopicOptions{Feeds: []schemas.Feed{schemas.FeedPOS, schemas.FeedIdentity}, Report: func(error) {}, Log: quiet}
 	err := EnsureTopics(t.Context(), cfg, list)
 	if !errors.Is(err, ErrNoTopic) || !strings.Contains(err.Error(), "kafka-topics.sh --bootstrap-server "+k.Addr()+" --create --topic pos ") {
 		t.Errorf("got error %v, want one with the command", err)
+	}
+	if err == nil || !strings.Contains(err.Error(), "--topic seamline.identity --partitions 1 ") {
+		t.Errorf("got error %v, want one with the command for the topic of commands", err)
 	}
 	cfg.CreateTopics = true
 	for range 2 {
@@ -233,6 +236,14 @@ func TestEnsureTopics(t *testing.T) {
 	cfg.CreateTopics = false
 	if err := EnsureTopics(t.Context(), cfg, list); err != nil {
 		t.Errorf("after creation: %v", err)
+	}
+	starts, err := Starts(t.Context(), cfg, list.Feeds)
+	partitions := map[string]int{}
+	for _, s := range starts {
+		partitions[s.Topic]++
+	}
+	if err != nil || partitions["pos"] != cfg.Partitions || partitions["seamline.identity"] != 1 {
+		t.Errorf("created with %v partitions, error %v", partitions, err)
 	}
 }
 
@@ -252,6 +263,7 @@ func TestValidate(t *testing.T) {
 	f("kafka.brokers", func(c *Config) { c.Brokers = " " })
 	f("both name topic", func(c *Config) { c.POS = c.Email })
 	f("is empty", func(c *Config) { c.POS = "" })
+	f("both name topic", func(c *Config) { c.Identity = c.Intents })
 	f("is unknown", func(c *Config) { c.SASL = "kerberos" })
 	f("token", func(c *Config) { c.SASL = "oauthbearer" })
 	f("", func(c *Config) { c.SASL, c.OAuthToken = "OAUTHBEARER", "t" })

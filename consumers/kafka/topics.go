@@ -100,23 +100,32 @@ func ensure(ctx context.Context, admin *kadm.Client, cfg Config, wanted []string
 	if !cfg.CreateTopics {
 		return fmt.Errorf("%w: %s; create with\n%s\nor set kafka.topics.create", ErrNoTopic, strings.Join(missing, ", "), createCommands(cfg, missing))
 	}
-	created, err := admin.CreateTopics(ctx, int32(cfg.Partitions), int16(cfg.Replication), nil, missing...)
-	if err != nil {
-		return fmt.Errorf("create topics: %w", err)
-	}
-	for _, c := range created.Sorted() {
-		if c.Err != nil && !errors.Is(c.Err, kerr.TopicAlreadyExists) {
-			return fmt.Errorf("create topic %s: %w", c.Topic, c.Err)
+	for _, name := range missing {
+		created, err := admin.CreateTopics(ctx, cfg.partitionsOf(name), int16(cfg.Replication), nil, name)
+		if err != nil {
+			return fmt.Errorf("create topic %s: %w", name, err)
+		}
+		if err := created.Error(); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+			return fmt.Errorf("create topic %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// partitionsOf gives how many partitions a topic is created with. Commands are few, and one partition keeps them in the order in which
+// they were given; more work as well, since records are taken in the order of their time.
+func (c *Config) partitionsOf(topic string) int32 {
+	if topic == c.Identity {
+		return 1
+	}
+	return int32(c.Partitions)
 }
 
 func createCommands(cfg Config, missing []string) string {
 	var lines []string
 	for _, name := range missing {
 		lines = append(lines, fmt.Sprintf("  kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions %d --replication-factor %d",
-			cfg.brokers()[0], name, cfg.Partitions, cfg.Replication))
+			cfg.brokers()[0], name, cfg.partitionsOf(name), cfg.Replication))
 	}
 	return strings.Join(lines, "\n")
 }
