@@ -38,7 +38,7 @@ func newStand(t *testing.T) *stand {
 	prefix := fmt.Sprintf("e2e%d-%d-", os.Getpid(), stands.Add(1))
 	k := &s.settings.Kafka
 	k.Brokers, k.CreateTopics, k.Wait = localtest.Broker(t), true, 100*time.Millisecond
-	for _, topic := range []*string{&k.Clickstream, &k.Email, &k.POS, &k.Catalog, &k.Consent, &k.Survey, &k.Activations, &k.Audiences, &k.DeadLetters} {
+	for _, topic := range []*string{&k.Clickstream, &k.Email, &k.POS, &k.Catalog, &k.Consent, &k.Survey, &k.Identity, &k.Activations, &k.Audiences, &k.DeadLetters} {
 		*topic = prefix + *topic
 	}
 	c := &s.settings.ClickHouse

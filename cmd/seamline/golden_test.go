@@ -75,6 +75,9 @@ func TestEndToEndGolden(t *testing.T) {
 	rejects, drops, files := 0, 0, 0
 	var rejected []string
 	for _, feed := range feeds() {
+		if feed == schemas.FeedIdentity {
+			continue // commands become no rows of events
+		}
 		payloads, err := filepath.Glob("../../consumers/" + string(feed) + "/testdata/*.golden")
 		if err != nil || len(payloads) < 20 {
 			t.Fatalf("found %d golden files of %s: %v", len(payloads), feed, err)

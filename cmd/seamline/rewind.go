@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/seamline/seamline/schemas"
@@ -20,6 +19,7 @@ type rewind struct {
 type acceptedTables interface {
 	Accepted(ctx context.Context, ranges []schemas.Range, before uint64, f func(topic string, partition int32, offset int64, element int, isRefused bool)) error
 	AcceptedIDs(ctx context.Context, events []*schemas.Event, before uint64, f func(source, id string)) error
+	AcceptedCommands(ctx context.Context, ids []string, before uint64, f func(id string)) error
 }
 
 var _ acceptedTables = (*clickhouse.Sink)(nil)
@@ -70,22 +70,53 @@ func (s *rewound) Apply(b *schemas.Batch) error {
 	b.Rejects = rejects
 	kept := b.Events[:0]
 	for _, e := range b.Events {
-		if !accepted[at(e.Record, e.Element)] {
+		here := at(e.Record, e.Element)
+		// A command has no row of its own: what is neither refused nor accepted was a command.
+		if isCommand := e.Command.Kind != schemas.CommandNone; isCommand && refused[here] || !isCommand && !accepted[here] {
 			kept = append(kept, e)
 		}
 	}
-	// A copy of an event may have come with another record, longer ago than the window of dedup.
-	ids := map[string]bool{}
-	if err := s.tables.AcceptedIDs(ctx, kept, b.Number, func(source, id string) { ids[source+"\x00"+id] = true }); err != nil {
+	known, err := s.known(ctx, kept, b.Number)
+	if err != nil {
 		return fmt.Errorf("look for what was processed before: %w", err)
 	}
 	b.Events = kept[:0]
 	for _, e := range kept {
-		if !ids[strings.Join([]string{e.Source, e.ID}, "\x00")] {
+		if !known[nameOf(e)] {
 			b.Events = append(b.Events, e)
 		}
 	}
 	return nil
+}
+
+// eventName tells events apart, and events from commands.
+type eventName struct {
+	isCommand  bool
+	source, id string
+}
+
+func nameOf(e *schemas.Event) eventName {
+	return eventName{e.Command.Kind != schemas.CommandNone, e.Source, e.ID}
+}
+
+// known gives the events of which a copy was accepted: it may have come with another record, longer ago than the window of dedup.
+func (s *rewound) known(ctx context.Context, found []*schemas.Event, before uint64) (map[eventName]bool, error) {
+	known := map[eventName]bool{}
+	var events []*schemas.Event
+	var commands []string
+	sources := map[string]string{} // of commands, by id
+	for _, e := range found {
+		if e.Command.Kind == schemas.CommandNone {
+			events = append(events, e)
+			continue
+		}
+		commands, sources[e.ID] = append(commands, e.ID), e.Source
+	}
+	if err := s.tables.AcceptedIDs(ctx, events, before, func(source, id string) { known[eventName{false, source, id}] = true }); err != nil {
+		return nil, err
+	}
+	err := s.tables.AcceptedCommands(ctx, commands, before, func(id string) { known[eventName{true, sources[id], id}] = true })
+	return known, err
 }
 
 // rewoundWaitMax bounds the questions of one batch.

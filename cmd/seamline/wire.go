@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/seamline/seamline/consumers/clickstream"
+	"github.com/seamline/seamline/consumers/control"
 	"github.com/seamline/seamline/consumers/decode"
 	"github.com/seamline/seamline/consumers/email"
 	consumer "github.com/seamline/seamline/consumers/kafka"
@@ -36,12 +37,13 @@ func sources(s *settings) map[schemas.Feed]schemas.Decoder {
 		schemas.FeedClickstream: calls,
 		schemas.FeedEmail:       email.New(s.Email, calls),
 		schemas.FeedPOS:         pos.New(s.POS),
+		schemas.FeedIdentity:    control.New(),
 	}
 }
 
 // feeds lists the feeds of sources in a fixed order.
 func feeds() []schemas.Feed {
-	return []schemas.Feed{schemas.FeedClickstream, schemas.FeedEmail, schemas.FeedPOS}
+	return []schemas.Feed{schemas.FeedClickstream, schemas.FeedEmail, schemas.FeedPOS, schemas.FeedIdentity}
 }
 
 // line is the stages in the order in which every batch walks them.
