@@ -2,6 +2,7 @@ package stitch
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -11,21 +12,21 @@ import (
 // forget empties the lists of what the batch changed.
 func (s *Stage) forget() {
 	for _, id := range s.identifiers {
-		s.g.identifiers.At(id).inBatch = false
+		s.g.nodes.At(id).flags &^= inBatch
 	}
 	for _, p := range s.profiles {
-		s.g.profiles.At(p).inBatch = false
+		s.g.profiles.At(p).in.batch = false
 	}
 	for _, p := range s.aliases {
-		s.g.profiles.At(p).inAliases = false
+		s.g.profiles.At(p).in.alias = false
 	}
-	s.identifiers, s.profiles, s.aliases = s.identifiers[:0], s.profiles[:0], s.aliases[:0]
+	s.identifiers, s.profiles, s.aliases, s.attributed = s.identifiers[:0], s.profiles[:0], s.aliases[:0], s.attributed[:0]
 }
 
 // touchIdentifier remembers that the batch changed an identifier's row.
 func (s *Stage) touchIdentifier(id uint32) {
-	if i := s.g.identifiers.At(id); !i.inBatch {
-		i.inBatch = true
+	if n := s.g.nodes.At(id); !n.is(inBatch) {
+		n.flags |= inBatch
 		s.identifiers = append(s.identifiers, id)
 	}
 	s.changeIdentifier(id)
@@ -33,16 +34,16 @@ func (s *Stage) touchIdentifier(id uint32) {
 
 // touchProfile remembers that the batch touched a profile.
 func (s *Stage) touchProfile(p uint32) {
-	if at := s.g.profiles.At(p); !at.inBatch {
-		at.inBatch = true
+	if at := s.g.profiles.At(p); !at.in.batch {
+		at.in.batch = true
 		s.profiles = append(s.profiles, p)
 	}
 }
 
-// touchAlias remembers that the batch changed what a profile was merged into.
+// touchAlias remembers that the batch changed what a profile resolves to.
 func (s *Stage) touchAlias(p uint32) {
-	if at := s.g.profiles.At(p); !at.inAliases {
-		at.inAliases = true
+	if at := s.g.profiles.At(p); !at.in.alias {
+		at.in.alias = true
 		s.aliases = append(s.aliases, p)
 	}
 }
@@ -55,29 +56,38 @@ func (s *Stage) emit(b *schemas.Batch) {
 	}
 	slices.Sort(s.aliases)
 	for _, p := range s.aliases {
-		alias := s.g.profiles.At(p)
-		b.Aliases = append(b.Aliases, schemas.Alias{AliasID: alias.id, ProfileID: s.g.profiles.At(s.g.living(p)).id, Since: alias.merged})
+		at := s.g.profiles.At(p)
+		b.Aliases = append(b.Aliases, schemas.Alias{AliasID: at.id, ProfileID: s.g.profiles.At(s.g.living(p)).id, Since: at.changed})
+	}
+	slices.Sort(s.attributed)
+	for _, l := range slices.Compact(s.attributed) {
+		owner := s.g.profiles.At(s.g.ownerOf(l))
+		b.Attributions = append(b.Attributions, schemas.Attribution{Leaf: l, ProfileID: owner.id, Since: owner.changed})
 	}
 	slices.Sort(s.profiles)
 	for _, p := range s.profiles {
 		b.Touched = append(b.Touched, schemas.Touch{Profile: p})
 	}
-	s.metrics.identifiers.Set(float64(s.g.identifiers.Len() - 1))
+	s.metrics.identifiers.Set(float64(s.g.nodes.Len() - 1))
 	s.metrics.profiles.Set(float64(s.g.alive))
-	s.metrics.links.Set(float64(s.g.links.Len()))
+	s.metrics.links.Set(float64(s.g.kept))
+	s.metrics.leaves.Set(float64(s.g.leaves.Len() - 1))
 }
 
 func (s *Stage) row(id uint32) schemas.IdentifierRow {
-	i := s.g.identifiers.At(id)
-	ns := s.ruleOf(i.namespace)
-	s.scratch = s.g.appendDisplay(s.scratch[:0], i)
-	row := schemas.IdentifierRow{ID: uint64(id), Namespace: ns.Name, ValueHash: i.hash, Display: string(s.scratch), Class: ns.Class,
-		FirstSeen: i.first, LastSeen: i.last}
-	if i.kiosk {
+	n, r := s.g.nodes.At(id), s.g.rows.At(id)
+	ns := s.ruleOf(n.namespace)
+	s.scratch = s.g.appendDisplay(s.scratch[:0], r)
+	row := schemas.IdentifierRow{ID: uint64(id), Namespace: ns.Name, ValueHash: r.hash, Display: string(s.scratch), Class: ns.Class,
+		FirstSeen: r.first, LastSeen: r.last, Quarantined: n.is(isQuarantined)}
+	switch {
+	case n.is(isKiosk):
 		row.Class = schemas.ClassKiosk
-	}
-	if i.leaf != 0 && ns.Class != schemas.ClassEvidence {
-		row.ProfileID = s.g.profiles.At(s.g.profileOf(i.leaf)).id
+		if n.leaf != 0 {
+			row.ProfileID = s.g.profiles.At(s.g.ownerOf(n.leaf)).id
+		}
+	case ns.Class == schemas.ClassPersonal || ns.Class == schemas.ClassShared:
+		row.ProfileID = s.g.profiles.At(s.g.profileOf(s.holder(id))).id
 	}
 	return row
 }
@@ -85,81 +95,93 @@ func (s *Stage) row(id uint32) schemas.IdentifierRow {
 // Profile tells the id of a profile, and the event time at which it was merged into another; 0 while it lives.
 func (s *Stage) Profile(p uint32) (id schemas.ProfileID, merged schemas.Time) {
 	at := s.g.profiles.At(p)
-	return at.id, at.merged
+	if s.g.living(p) == p {
+		return at.id, 0
+	}
+	return at.id, at.changed
 }
 
 // Profiles calls f for every living profile.
 func (s *Stage) Profiles(f func(profile uint32)) {
 	for p := uint32(1); int(p) < s.g.profiles.Len(); p++ {
-		if s.g.profiles.At(p).into == 0 {
+		if s.g.living(p) == p {
 			f(p)
 		}
 	}
 }
 
 // Owner gives the living profile that a leaf belongs to.
-func (s *Stage) Owner(leaf uint32) uint32 { return s.g.profileOf(leaf) }
+func (s *Stage) Owner(leaf uint32) uint32 { return s.g.ownerOf(leaf) }
 
-// Leaves calls f for every leaf of a living profile, in the order in which the leaves were made.
-func (s *Stage) Leaves(p uint32, f func(leaf uint32)) {
-	// Sorted, since the order of a component's list depends on restarts.
-	var few [32]uint32
-	leaves := s.g.appendLeaves(few[:0], p)
-	slices.Sort(leaves)
-	for _, l := range leaves {
-		f(l)
-	}
-}
+// Leaves calls f for every leaf of a living profile, in no certain order.
+func (s *Stage) Leaves(p uint32, f func(leaf uint32)) { s.g.eachLeaf(p, f) }
 
 // Count counts a profile's identifiers, by namespace where there is a column for it.
 func (s *Stage) Count(p *schemas.Profile) {
-	s.g.eachLeaf(p.Index, func(l uint32) {
-		i := s.g.identifiers.At(s.g.leaves.At(l).identifier)
-		if i.leaf != l {
-			return // it has changed hands: only its history is here
-		}
-		p.Identifiers++
-		switch s.g.names[i.namespace] {
-		case schemas.NamespaceUserID:
-			p.UserIDs++
-		case schemas.NamespaceLoyaltyID:
-			p.LoyaltyIDs++
-		case schemas.NamespaceEmail:
-			p.Emails++
-		case schemas.NamespacePhone:
-			p.Phones++
-		case schemas.NamespaceCard:
-			p.Cards++
-		case schemas.NamespaceDeviceID:
-			p.Devices++
-		case schemas.NamespaceAnonymousID:
-			p.Anonymous++
-		}
-	})
+	held := &s.g.profiles.At(p.Index).held
+	p.UserIDs, p.LoyaltyIDs, p.Emails, p.Phones = held[heldUsers], held[heldLoyalty], held[heldEmails], held[heldPhones]
+	p.Cards, p.Devices, p.Anonymous, p.Identifiers = held[heldCards], held[heldDevices], held[heldAnonymous], held[heldAll]
 }
 
+// quarantinedNamed is how many quarantined identifiers the metric names; the rest are in the table identifiers alone.
+const quarantinedNamed = 100
+
 type metrics struct {
-	identifiers, profiles, links prometheus.Gauge
-	decisions                    []prometheus.Counter // by kind
-	ignored                      *prometheus.CounterVec
+	identifiers, profiles, links, leaves prometheus.Gauge
+	decisions                            []prometheus.Counter // by kind
+	ignored, commands                    *prometheus.CounterVec
+	quarantined, named                   *prometheus.GaugeVec
+	names                                map[uint32]bool // identifiers that named names
+}
+
+// quarantine counts and names a quarantined identifier.
+func (m *metrics) quarantine(namespace string, id uint32) {
+	m.quarantined.WithLabelValues(namespace).Inc()
+	if len(m.names) < quarantinedNamed {
+		m.names[id] = true
+		m.named.WithLabelValues(namespace, strconv.FormatUint(uint64(id), 10)).Set(1)
+	}
+}
+
+// release takes an identifier out of what quarantine counted.
+func (m *metrics) release(namespace string, id uint32) {
+	m.quarantined.WithLabelValues(namespace).Dec()
+	if m.names[id] {
+		delete(m.names, id)
+		m.named.DeleteLabelValues(namespace, strconv.FormatUint(uint64(id), 10))
+	}
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
 	m := &metrics{
-		identifiers: prometheus.NewGauge(prometheus.GaugeOpts{Name: "seamline_stitch_identifiers", Help: "Identifiers known."}),
-		profiles:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "seamline_stitch_profiles", Help: "Profiles that are not merged away."}),
-		links:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "seamline_stitch_links", Help: "Distinct pairs of identifiers that were decided about."}),
+		identifiers: gauge("seamline_stitch_identifiers", "Identifiers known."),
+		profiles:    gauge("seamline_stitch_profiles", "Profiles that are not merged away."),
+		links:       gauge("seamline_stitch_links", "Distinct pairs of identifiers that were seen together."),
+		leaves:      gauge("seamline_stitch_leaves", "Pieces of history between changes of hands."),
 		ignored: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "seamline_stitch_ignored_total",
 			Help: "Identifiers on events that name nobody: placeholders, values of the wrong form, and namespaces beyond the most."}, []string{"reason"}),
+		commands: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "seamline_stitch_commands_total",
+			Help: "Commands of operators: done, with nothing to do, or about identifiers that are not known."}, []string{"outcome"}),
+		quarantined: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "seamline_stitch_quarantined",
+			Help: "Identifiers whose links do not carry, because they were seen with too many people or by command."}, []string{"namespace"}),
+		named: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "seamline_stitch_quarantined_identifier",
+			Help: "1 for a quarantined identifier, by its identifier_id in the table identifiers; at most 100 of them."}, []string{"namespace", "identifier_id"}),
+		names: map[uint32]bool{},
 	}
 	decisions := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "seamline_stitch_decisions_total",
 		Help: "Rows of the identity log, by kind."}, []string{"kind"})
-	reg.MustRegister(m.identifiers, m.profiles, m.links, m.ignored, decisions)
+	reg.MustRegister(m.identifiers, m.profiles, m.links, m.leaves, m.ignored, m.commands, m.quarantined, m.named, decisions)
 	for _, kind := range schemas.DecisionNames() {
 		m.decisions = append(m.decisions, decisions.WithLabelValues(kind))
 	}
-	m.ignored.WithLabelValues("invalid")
-	m.ignored.WithLabelValues("blocked")
-	m.ignored.WithLabelValues("namespace")
+	for _, reason := range []string{"invalid", "blocked", "namespace"} {
+		m.ignored.WithLabelValues(reason)
+	}
+	for _, outcome := range []string{"done", "nothing to do", "unknown"} {
+		m.commands.WithLabelValues(outcome)
+	}
 	return m
 }

@@ -160,6 +160,7 @@ func (s *story) people() (out []string) {
 		s.stage.Count(&row)
 		var leaves []uint32
 		s.stage.Leaves(p, func(l uint32) { leaves = append(leaves, l) })
+		slices.Sort(leaves)
 		id, merged := s.stage.Profile(p)
 		out = append(out, fmt.Sprint(p, id, merged, leaves, row.Identifiers, row.UserIDs, row.Emails, row.Devices, row.Anonymous))
 	})

@@ -73,5 +73,5 @@ func TestFullDiskIsAnErrorBeforeTheBatch(t *testing.T) {
 // sizes gives how much the graph holds.
 func (s *story) sizes() [5]int {
 	g := s.stage.g
-	return [5]int{g.identifiers.Len(), g.leaves.Len(), g.profiles.Len(), g.links.Len(), int(g.position)}
+	return [5]int{g.nodes.Len(), g.leaves.Len(), g.profiles.Len(), g.links.Len(), int(g.position)}
 }

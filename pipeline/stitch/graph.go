@@ -15,88 +15,112 @@ import (
 // fingerprint names a namespace and a normalised value.
 type fingerprint [2]uint64
 
-// identifier is one value of one namespace.
-type identifier struct {
-	print     fingerprint
-	hash      [16]byte // first bytes of HMAC-SHA-256 under the installation's key
-	first     schemas.Time
-	last      schemas.Time
-	text      uint32 // where the display text begins
-	leaf      uint32 // the leaf that its events belong to now; 0 for none
-	leaves    uint32 // leaves made for it so far
-	moves     uint32 // the newest change of hands; 0 for none
-	moveCount uint16
-	textBytes uint16
+// node is what nearly every event reads of an identifier. It is small, so that many fit where reading is fast.
+type node struct {
+	parent    uint32 // towards the root of the group, which is its oldest identifier; never younger than the node
+	next      uint32 // circular list of the group's identifiers
+	link      uint32 // newest of its links; 0 for none
+	leaf      uint32 // before any claim; the others hang on it. Of a kiosk: its newest session; of evidence: the leaf it was first seen with
 	namespace uint16 // index into graph.names
-	blocked   bool
-	kiosk     bool
-	// Each tells that the identifier stands in the list of this name.
-	inBatch, inUnsaved, inUnsavedMoves bool
+	flags     nodeFlags
 }
 
-// leaf is a piece of history that never divides: an identifier, or the part of it between two changes of hands.
+type nodeFlags uint16
+
+const (
+	isBlocked     nodeFlags = 1 << iota // a placeholder
+	isKiosk                             // used by strangers in turn
+	isQuarantined                       // its links do not carry
+	isExempt                            // released by command: nothing is learned about it
+	isErased                            // its value names a new identifier from the next event on
+	isLender                            // a shared identifier was lent to its group through it
+	isCrowded                           // its links stand in graph.pairs
+	inBatch                             // stands in the list of this name, as do the next
+	inUnsaved
+	inUnsavedClaims
+	inRegion // while a region is folded
+
+	storedFlags = isBlocked | isKiosk | isQuarantined | isExempt | isErased
+)
+
+func (n *node) is(f nodeFlags) bool { return n.flags&f != 0 }
+
+// row is what is read less often of an identifier.
+type row struct {
+	hash       [16]byte // first bytes of HMAC-SHA-256 under the installation's key
+	first      schemas.Time
+	last       schemas.Time
+	born       schemas.Time // event time of the first event that came
+	text       uint32       // where the display text begins
+	claims     uint32       // the newest by event time; 0 for none
+	profile    uint32       // that it founded; 0 for none
+	size       uint32       // of the group; valid at the root
+	generation uint32       // of the value: erasures, and of a kiosk sessions, count on
+	links      uint32       // how many there are
+	textBytes  uint16
+	claimCount uint16
+	users      uint8 // distinct user_ids that it was seen with, ever; stays at the most
+	mails      uint8 // the same for e-mails
+}
+
+// leaf is a piece of an identifier's history that never divides: what it did before any claim, or between two of them.
 type leaf struct {
 	identifier uint32
-	parent     uint32 // union-find over leaves
-	next       uint32 // circular list of the component's leaves
-	profile    uint32 // valid at the root of a component
+	link       uint32 // of the claim that it came with; 0 for before any claim; aloneLink for a kiosk's session
+	pred       uint32 // the leaf that its events would belong to without the claim
+	anchor     uint32 // the identifier whose group it belongs to; of a kiosk's session, the profile
+	next       uint32 // circular list of the profile's leaves
+	sibling    uint32 // list of the identifier's leaves
 }
 
-// profile is a component's name. Index order is the order of creation, so the lower of two is the older.
+// aloneLink stands in a leaf that is a profile of its own for ever.
+const aloneLink = ^uint32(0)
+
+// profile is a group's name.
 type profile struct {
-	id     schemas.ProfileID
-	since  schemas.Time
-	merged schemas.Time // event time of the merge into another
-	root   uint32       // any leaf of the component; 0 once merged away
-	into   uint32       // the profile that it was merged into; 0 while it lives
-	// aliases is the head of a list of profiles merged into this one, through nextAlias.
-	aliases, lastAlias, nextAlias uint32
-	// Each tells that the profile stands in the list of this name.
-	inBatch, inAliases, inUnsaved bool
+	id      schemas.ProfileID
+	changed schemas.Time                                  // event time of the merge into another, or of its taking back
+	founder uint32                                        // the identifier that it derives from
+	leaves  uint32                                        // any of its leaves; 0 for none
+	held    [heldCount]uint32                             // identifiers that it has, by namespace where there is a column for it, and all
+	alone   bool                                          // a kiosk's session
+	in      struct{ batch, alias, unsaved, changed bool } // each tells that the profile stands in the list of this name
 }
 
-// move is a change of hands: from since on, by event time, the identifier's events belong to leaf. The oldest of an identifier holds
-// for all time before, too.
-type move struct {
+// claim is a change of hands: from since on, by event time, an identifier's events belong to the other end of the link.
+// Of a kiosk it is a session, which has no link.
+type claim struct {
 	since schemas.Time
-	leaf  uint32
+	link  uint32
+	leaf  uint32 // 0 while no event needed it
 	next  uint32 // the one before, by event time
 }
 
 // text is a piece of a display text. A text lies in as many pieces as it needs, one after the other.
 type text [8]byte
 
-// linkKind is what was decided about a pair of identifiers, so that a known pair is not decided and logged again.
-type linkKind uint8
-
-const (
-	linkMade linkKind = iota + 1
-	linkRefused
-)
-
-// link is what is known about a pair of identifiers.
-type link struct {
-	kind      linkKind
-	inUnsaved bool // the pair stands in the list of this name
-}
-
 // graph is the identity graph. Index 0 of each slab is unused, so that 0 means none.
 type graph struct {
-	hash        hash.Hash // HMAC-SHA-256 under the installation's key
-	sum         []byte
-	k0, k1      uint64
-	names       []string // namespaces by index
-	nameIndex   map[string]uint16
-	index       *slab.Table[fingerprint, uint32]
-	identifiers *slab.Slab[identifier]
-	leaves      *slab.Slab[leaf]
-	profiles    *slab.Slab[profile]
-	links       *slab.Table[uint64, link]
-	moves       *slab.Slab[move]
-	freeMoves   uint32 // list of moves to use again
-	texts       *slab.Slab[text]
-	position    uint64 // of the last decision
-	alive       int    // profiles that are not merged away
+	hash      hash.Hash // HMAC-SHA-256 under the installation's key
+	sum       []byte
+	k0, k1    uint64
+	names     []string // namespaces by index
+	nameIndex map[string]uint16
+	index     *slab.Table[fingerprint, uint32]
+	nodes     *slab.Slab[node]
+	rows      *slab.Slab[row] // in step with nodes
+	leaves    *slab.Slab[leaf]
+	profiles  *slab.Slab[profile]
+	links     *slab.Slab[link]
+	renewals  *slab.Slab[renewal]
+	pairs     *slab.Table[uint64, uint32] // links of crowded identifiers by pair
+	sums      *slab.Table[uint64, sums]   // of large groups, by root
+	claims    *slab.Slab[claim]
+	freeClaim uint32 // list of claims to use again
+	texts     *slab.Slab[text]
+	position  uint64 // of the last decision
+	alive     int    // profiles that are not merged away
+	kept      int    // links that are not void
 }
 
 func newGraph(key []byte, space *slab.Space) *graph {
@@ -106,15 +130,18 @@ func newGraph(key []byte, space *slab.Space) *graph {
 	g := &graph{
 		hash: mac, sum: sum, k0: binary.LittleEndian.Uint64(sum), k1: binary.LittleEndian.Uint64(sum[8:]), nameIndex: map[string]uint16{},
 		// A fingerprint is a keyed hash already.
-		index:       slab.NewTable[fingerprint, uint32](space, func(f fingerprint) uint64 { return f[0] }),
-		links:       slab.NewTable[uint64, link](space, slab.Hash64),
-		identifiers: slab.NewSlab[identifier](space), leaves: slab.NewSlab[leaf](space), profiles: slab.NewSlab[profile](space),
-		moves: slab.NewSlab[move](space), texts: slab.NewSlab[text](space),
+		index: slab.NewTable[fingerprint, uint32](space, func(f fingerprint) uint64 { return f[0] }),
+		nodes: slab.NewSlab[node](space), rows: slab.NewSlab[row](space), leaves: slab.NewSlab[leaf](space),
+		profiles: slab.NewSlab[profile](space), links: slab.NewSlab[link](space), renewals: slab.NewSlab[renewal](space), pairs: slab.NewTable[uint64, uint32](space, slab.Hash64),
+		sums: slab.NewTable[uint64, sums](space, slab.Hash64), claims: slab.NewSlab[claim](space), texts: slab.NewSlab[text](space),
 	}
-	g.identifiers.Extend(1)
+	g.nodes.Extend(1)
+	g.rows.Extend(1)
 	g.leaves.Extend(1)
 	g.profiles.Extend(1)
-	g.moves.Extend(1)
+	g.links.Extend(1)
+	g.renewals.Extend(1)
+	g.claims.Extend(1)
 	return g
 }
 
@@ -156,17 +183,19 @@ func (g *graph) namespaceIndex(name string) uint16 {
 }
 
 // addIdentifier gives a new value its dense id.
-func (g *graph) addIdentifier(ns *Namespace, value string, print fingerprint, at schemas.Time) uint32 {
-	i := identifier{print: print, hash: g.mac(value), namespace: g.namespaceIndex(ns.Name), first: at, last: at}
-	setDisplay(g, &i, display(ns, value))
-	id := g.identifiers.Append(i)
-	g.index.Put(print, id)
+func (g *graph) addIdentifier(f *form, at schemas.Time, generation uint32) uint32 {
+	id := uint32(g.nodes.Len())
+	g.nodes.Append(node{parent: id, next: id, namespace: g.namespaceIndex(f.ns.Name)})
+	r := row{hash: g.mac(f.value), first: at, last: at, born: at, size: 1, generation: generation}
+	setDisplay(g, &r, display(f.ns, f.value))
+	g.rows.Append(r)
+	g.index.Put(f.print, id)
 	return id
 }
 
 // setDisplay keeps the display text of an identifier that has none.
-func setDisplay[S string | []byte](g *graph, i *identifier, display S) {
-	i.text, i.textBytes = uint32(g.texts.Len()), uint16(len(display))
+func setDisplay[S string | []byte](g *graph, r *row, display S) {
+	r.text, r.textBytes = uint32(g.texts.Len()), uint16(len(display))
 	for len(display) > 0 {
 		var piece text
 		display = display[copy(piece[:], display):]
@@ -175,138 +204,102 @@ func setDisplay[S string | []byte](g *graph, i *identifier, display S) {
 }
 
 // appendDisplay appends the display text of an identifier.
-func (g *graph) appendDisplay(to []byte, i *identifier) []byte {
-	for at, left := i.text, int(i.textBytes); left > 0; at, left = at+1, left-len(text{}) {
+func (g *graph) appendDisplay(to []byte, r *row) []byte {
+	for at, left := r.text, int(r.textBytes); left > 0; at, left = at+1, left-len(text{}) {
 		piece := g.texts.At(at)
 		to = append(to, piece[:min(left, len(piece))]...)
 	}
 	return to
 }
 
-// addLeaf gives an identifier a leaf that no component holds yet.
-func (g *graph) addLeaf(id uint32) uint32 {
-	l := uint32(g.leaves.Len())
-	g.leaves.Append(leaf{identifier: id, parent: l, next: l})
-	i := g.identifiers.At(id)
-	i.leaf = l
-	i.leaves++
-	return l
-}
-
-// found makes a profile of a single leaf. Its id is derived from the leaf's identifier and number among the identifier's leaves,
-// so that a replay gives the same.
-func (g *graph) found(l uint32, at schemas.Time) uint32 {
-	first := g.leaves.At(l)
-	i := g.identifiers.At(first.identifier)
-	var generation [4]byte
-	binary.BigEndian.PutUint32(generation[:], i.leaves)
-	id := schemas.ProfileID(g.mac("profile", g.names[i.namespace], string(i.hash[:]), string(generation[:])))
-	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // UUID version 8: custom
-	p := g.profiles.Append(profile{id: id, root: l, since: at})
-	first.profile = p
-	g.alive++
-	return p
-}
-
-// root finds a leaf's root, halving the path on the way.
-func (g *graph) root(l uint32) uint32 {
+// root finds the oldest identifier of a group, halving the path on the way.
+func (g *graph) root(id uint32) uint32 {
 	for {
-		at := g.leaves.At(l)
-		if at.parent == l {
-			return l
+		at := g.nodes.At(id)
+		if at.parent == id {
+			return id
 		}
 		// Written only where it changes something, so that a page which is only read stays as it is on the disk.
-		if up := g.leaves.At(at.parent).parent; up != at.parent {
+		if up := g.nodes.At(at.parent).parent; up != at.parent {
 			at.parent = up
 		}
-		l = at.parent
+		id = at.parent
 	}
 }
 
-// profileOf gives the profile that a leaf belongs to.
-func (g *graph) profileOf(l uint32) uint32 { return g.leaves.At(g.root(l)).profile }
-
-// join puts a leaf that no component holds into a profile's component.
-func (g *graph) join(l, p uint32) {
-	root := g.root(g.profiles.At(p).root)
-	one, top := g.leaves.At(l), g.leaves.At(root)
-	one.parent = root
-	one.next, top.next = top.next, l
+// profileOf gives the profile of an identifier's group, and makes it where the group has none yet.
+func (g *graph) profileOf(id uint32) uint32 {
+	root := g.root(id)
+	if p := g.rows.At(root).profile; p != 0 {
+		return p
+	}
+	return g.found(root)
 }
 
-// merge unites two profiles; the older one survives. It gives survivor and loser.
-func (g *graph) merge(a, b uint32) (survivor, loser uint32) {
+// found makes the profile of an identifier.
+func (g *graph) found(id uint32) uint32 {
+	r := g.rows.At(id)
+	r.profile = g.addProfile(id)
+	return r.profile
+}
+
+// addProfile makes a profile, whose id derives from an identifier and its generation, so that a replay gives the same.
+func (g *graph) addProfile(founder uint32) uint32 {
+	r := g.rows.At(founder)
+	var generation [4]byte
+	binary.BigEndian.PutUint32(generation[:], r.generation)
+	id := schemas.ProfileID(g.mac("profile", g.names[g.nodes.At(founder).namespace], string(r.hash[:]), string(generation[:])))
+	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // UUID version 8: custom
+	g.alive++
+	return g.profiles.Append(profile{id: id, founder: founder})
+}
+
+// living gives the profile that a profile resolves to: itself, or what it is united with.
+func (g *graph) living(p uint32) uint32 {
+	at := g.profiles.At(p)
+	if at.alone {
+		return p
+	}
+	return g.profileOf(at.founder)
+}
+
+// unite makes two groups one, and gives the root that is no longer one.
+func (g *graph) unite(a, b uint32) (survivor, loser uint32) {
 	survivor, loser = min(a, b), max(a, b)
-	ra, rb := g.root(g.profiles.At(survivor).root), g.root(g.profiles.At(loser).root)
-	// Rem-style linking by index keeps paths short enough here.
-	root, child := min(ra, rb), max(ra, rb)
-	g.leaves.At(child).parent = root
-	la, lb := g.leaves.At(ra), g.leaves.At(rb)
-	la.next, lb.next = lb.next, la.next
-	g.leaves.At(root).profile = survivor
-	g.profiles.At(survivor).root = root
-	g.adopt(survivor, loser)
-	g.alive--
+	top, low := g.nodes.At(survivor), g.nodes.At(loser)
+	g.addSums(survivor, loser)
+	low.parent = survivor
+	top.next, low.next = low.next, top.next
+	to, from := g.rows.At(survivor), g.rows.At(loser)
+	to.size += from.size
+	if from.profile != 0 {
+		g.endow(survivor, g.profiles.At(from.profile))
+	}
 	return survivor, loser
 }
 
-// adopt makes the loser, and what was merged into it before, aliases of the survivor.
-func (g *graph) adopt(survivor, loser uint32) {
-	l := g.profiles.At(loser)
-	l.into, l.root = survivor, 0
-	l.nextAlias = l.aliases
-	last := l.lastAlias
-	if last == 0 {
-		last = loser
-	}
-	l.aliases, l.lastAlias = 0, 0
-	s := g.profiles.At(survivor)
-	if s.lastAlias == 0 {
-		s.aliases = loser
-	} else {
-		g.profiles.At(s.lastAlias).nextAlias = loser
-	}
-	s.lastAlias = last
-}
-
-// eachAlias calls f for a merged profile and for all that was merged into it before, in no certain order.
-func (g *graph) eachAlias(loser uint32, f func(p uint32)) {
-	end := g.profiles.At(g.profiles.At(loser).into).lastAlias
-	for p := loser; ; p = g.profiles.At(p).nextAlias {
-		f(p)
-		if p == end {
-			return
-		}
-	}
-}
-
-// living follows merges to the profile that lives.
-func (g *graph) living(p uint32) uint32 {
-	for {
-		into := g.profiles.At(p).into
-		if into == 0 {
-			return p
-		}
-		p = into
-	}
-}
-
-// appendLeaves appends the leaves of a profile in no certain order.
-func (g *graph) appendLeaves(leaves []uint32, p uint32) []uint32 {
-	g.eachLeaf(p, func(l uint32) { leaves = append(leaves, l) })
-	return leaves
-}
-
-// eachLeaf calls f for every leaf of a profile, in no certain order: it depends on restarts.
-func (g *graph) eachLeaf(p uint32, f func(l uint32)) {
-	start := g.profiles.At(p).root
-	if start == 0 {
+// endow gives what a profile has to the group that it became part of.
+func (g *graph) endow(root uint32, gone *profile) {
+	if gone.leaves == 0 && gone.held == [heldCount]uint32{} {
 		return
 	}
-	for l := start; ; {
-		next := g.leaves.At(l).next
-		f(l)
-		if l = next; l == start {
+	into := g.profiles.At(g.profileOf(root))
+	if gone.leaves != 0 {
+		g.joinRings(into, gone.leaves)
+		gone.leaves = 0
+	}
+	for i := range gone.held {
+		into.held[i] += gone.held[i]
+		gone.held[i] = 0
+	}
+}
+
+// eachMember calls f for every identifier of a group, in no certain order: it depends on restarts.
+func (g *graph) eachMember(id uint32, f func(id uint32)) {
+	for at := id; ; {
+		next := g.nodes.At(at).next
+		f(at)
+		if at = next; at == id {
 			return
 		}
 	}

@@ -11,33 +11,48 @@ import (
 
 // unsaved names what changed since the last Save. The records say whether they stand in a list.
 type unsaved struct {
-	identifiers, profiles, moves []uint32
-	links                        []uint64
-	names                        int    // namespaces already saved
-	leaves                       uint32 // the first leaf that was not saved yet: a leaf's entry never changes
+	identifiers, profiles, claims, links []uint32
+	prints                               []fresh
+	names                                int    // namespaces already saved
+	leaves                               uint32 // the first that was not saved yet: a leaf's entry never changes
+	founded, renewals                    uint32 // the same of profiles and renewals
+}
+
+// fresh is the fingerprint of a new identifier.
+type fresh struct {
+	print fingerprint
+	id    uint32
 }
 
 // changeIdentifier remembers that an identifier must be saved.
 func (s *Stage) changeIdentifier(id uint32) {
-	if i := s.g.identifiers.At(id); !i.inUnsaved {
-		i.inUnsaved = true
+	if n := s.g.nodes.At(id); !n.is(inUnsaved) {
+		n.flags |= inUnsaved
 		s.unsaved.identifiers = append(s.unsaved.identifiers, id)
 	}
 }
 
-// changeMoves remembers that an identifier's changes of hands must be saved.
-func (s *Stage) changeMoves(id uint32) {
-	if i := s.g.identifiers.At(id); !i.inUnsavedMoves {
-		i.inUnsavedMoves = true
-		s.unsaved.moves = append(s.unsaved.moves, id)
+// changeClaims remembers that the claims on an identifier must be saved.
+func (s *Stage) changeClaims(id uint32) {
+	if n := s.g.nodes.At(id); !n.is(inUnsavedClaims) {
+		n.flags |= inUnsavedClaims
+		s.unsaved.claims = append(s.unsaved.claims, id)
 	}
 }
 
 // changeProfile remembers that a profile must be saved.
 func (s *Stage) changeProfile(p uint32) {
-	if at := s.g.profiles.At(p); !at.inUnsaved {
-		at.inUnsaved = true
+	if at := s.g.profiles.At(p); !at.in.unsaved {
+		at.in.unsaved = true
 		s.unsaved.profiles = append(s.unsaved.profiles, p)
+	}
+}
+
+// changeLink remembers that a link must be saved.
+func (s *Stage) changeLink(i uint32) {
+	if l := s.g.links.At(i); l.flags&linkInUnsaved == 0 {
+		l.flags |= linkInUnsaved
+		s.unsaved.links = append(s.unsaved.links, i)
 	}
 }
 
@@ -45,30 +60,33 @@ func (s *Stage) changeProfile(p uint32) {
 func (s *Stage) saved() {
 	g, u := s.g, &s.unsaved
 	for _, id := range u.identifiers {
-		g.identifiers.At(id).inUnsaved = false
+		g.nodes.At(id).flags &^= inUnsaved
 	}
-	for _, id := range u.moves {
-		g.identifiers.At(id).inUnsavedMoves = false
+	for _, id := range u.claims {
+		g.nodes.At(id).flags &^= inUnsavedClaims
 	}
 	for _, p := range u.profiles {
-		g.profiles.At(p).inUnsaved = false
+		g.profiles.At(p).in.unsaved = false
 	}
-	for _, key := range u.links {
-		g.links.Ref(key).inUnsaved = false
+	for _, i := range u.links {
+		g.links.At(i).flags &^= linkInUnsaved
 	}
-	*u = unsaved{identifiers: u.identifiers[:0], moves: u.moves[:0], profiles: u.profiles[:0], links: u.links[:0],
-		names: len(g.names), leaves: uint32(g.leaves.Len())}
+	*u = unsaved{identifiers: u.identifiers[:0], claims: u.claims[:0], profiles: u.profiles[:0], links: u.links[:0], prints: u.prints[:0],
+		names: len(g.names), leaves: uint32(g.leaves.Len()), founded: uint32(g.profiles.Len()),
+		renewals: uint32(g.renewals.Len())}
 }
 
-// Kinds of stored entry, the first byte of each key.
+// Kinds of stored entry, the first byte of each key, in the order in which they are loaded.
 const (
 	keyName       = 'a'
 	keyIdentifier = 'b'
-	keyLeaf       = 'c'
+	keyPrint      = 'c'
 	keyProfile    = 'd'
-	keyMoves      = 'e'
-	keyLink       = 'f'
-	keyPosition   = 'g'
+	keyLink       = 'e'
+	keyLeaf       = 'f'
+	keyClaims     = 'g'
+	keyRenewal    = 'h'
+	keyPosition   = 'i'
 )
 
 // entryWriter puts entries until one fails. Its memory serves for all of them.
@@ -101,29 +119,39 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 	}
 	slices.Sort(u.identifiers)
 	for _, id := range u.identifiers {
-		e.value = g.appendIdentifier(e.value[:0], g.identifiers.At(id))
+		e.value = g.appendIdentifier(e.value[:0], id)
 		e.put(keyIdentifier, id)
 	}
-	for l := u.leaves; int(l) < g.leaves.Len(); l++ {
-		e.value = binary.LittleEndian.AppendUint32(e.value[:0], g.leaves.At(l).identifier)
-		e.value = binary.LittleEndian.AppendUint32(e.value, g.profileOf(l))
-		e.put(keyLeaf, l)
+	for _, f := range u.prints {
+		e.value = binary.LittleEndian.AppendUint64(e.value[:0], f.print[0])
+		e.value = binary.LittleEndian.AppendUint64(e.value, f.print[1])
+		e.put(keyPrint, f.id)
+	}
+	for p := u.founded; int(p) < g.profiles.Len(); p++ {
+		s.changeProfile(p)
 	}
 	slices.Sort(u.profiles)
 	for _, p := range u.profiles {
 		e.value = appendProfile(e.value[:0], g.profiles.At(p))
 		e.put(keyProfile, p)
 	}
-	slices.Sort(u.moves)
-	for _, id := range u.moves {
-		e.value = g.appendMoves(e.value[:0], g.identifiers.At(id))
-		e.put(keyMoves, id)
-	}
 	slices.Sort(u.links)
-	for _, pair := range u.links {
-		e.key = binary.BigEndian.AppendUint64(append(e.key[:0], keyLink), pair)
-		e.value = append(e.value[:0], byte(g.links.Ref(pair).kind))
-		e.putKey()
+	for _, i := range u.links {
+		e.value = appendLink(e.value[:0], g.links.At(i))
+		e.put(keyLink, i)
+	}
+	for l := u.leaves; int(l) < g.leaves.Len(); l++ {
+		e.value = appendLeaf(e.value[:0], g.leaves.At(l))
+		e.put(keyLeaf, l)
+	}
+	slices.Sort(u.claims)
+	for _, id := range u.claims {
+		e.value = g.appendClaims(e.value[:0], id)
+		e.put(keyClaims, id)
+	}
+	for n := u.renewals; int(n) < g.renewals.Len(); n++ {
+		e.value = appendRenewal(e.value[:0], g.renewals.At(n))
+		e.put(keyRenewal, n)
 	}
 	e.key, e.value = append(e.key[:0], keyPosition), binary.LittleEndian.AppendUint64(e.value[:0], g.position)
 	e.putKey()
@@ -134,17 +162,26 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 	return nil
 }
 
-func (g *graph) appendIdentifier(v []byte, i *identifier) []byte {
-	v = binary.LittleEndian.AppendUint64(v, i.print[0])
-	v = binary.LittleEndian.AppendUint64(v, i.print[1])
-	v = append(v, i.hash[:]...)
-	v = binary.LittleEndian.AppendUint16(v, i.namespace)
-	v = binary.LittleEndian.AppendUint32(v, i.leaf)
-	v = binary.LittleEndian.AppendUint32(v, i.leaves)
-	v = binary.LittleEndian.AppendUint64(v, uint64(i.first))
-	v = binary.LittleEndian.AppendUint64(v, uint64(i.last))
-	v = append(v, bit(i.blocked)|bit(i.kiosk)<<1)
-	return g.appendDisplay(v, i)
+func (g *graph) appendIdentifier(v []byte, id uint32) []byte {
+	n, r := g.nodes.At(id), g.rows.At(id)
+	v = append(v, r.hash[:]...)
+	v = binary.LittleEndian.AppendUint16(v, n.namespace)
+	v = binary.LittleEndian.AppendUint16(v, uint16(n.flags&storedFlags))
+	for _, x := range [...]uint32{n.parent, n.leaf, r.generation} {
+		v = binary.LittleEndian.AppendUint32(v, x)
+	}
+	for _, t := range [...]schemas.Time{r.first, r.last, r.born} {
+		v = binary.LittleEndian.AppendUint64(v, uint64(t))
+	}
+	v = append(v, r.users, r.mails)
+	return g.appendDisplay(v, r)
+}
+
+func appendProfile(v []byte, p *profile) []byte {
+	v = append(v, p.id[:]...)
+	v = binary.LittleEndian.AppendUint32(v, p.founder)
+	v = binary.LittleEndian.AppendUint64(v, uint64(p.changed))
+	return append(v, bit(p.alone))
 }
 
 func bit(b bool) byte {
@@ -154,23 +191,41 @@ func bit(b bool) byte {
 	return 0
 }
 
-func appendProfile(v []byte, p *profile) []byte {
-	v = append(v, p.id[:]...)
-	v = binary.LittleEndian.AppendUint32(v, p.into)
-	v = binary.LittleEndian.AppendUint64(v, uint64(p.since))
-	return binary.LittleEndian.AppendUint64(v, uint64(p.merged))
+func appendLink(v []byte, l *link) []byte {
+	v = binary.LittleEndian.AppendUint32(v, l.a)
+	v = binary.LittleEndian.AppendUint32(v, l.b)
+	v = binary.LittleEndian.AppendUint64(v, uint64(l.time))
+	v = binary.LittleEndian.AppendUint32(v, uint32(l.day))
+	return append(v, byte(l.state), byte(l.flags&storedLinkFlags))
 }
 
-// appendMoves encodes an identifier's changes of hands, oldest first.
-func (g *graph) appendMoves(v []byte, i *identifier) []byte {
-	moves := make([]move, 0, movesMax)
-	g.eachMove(i, func(m *move) bool {
-		moves = append(moves, *m)
-		return true
-	})
-	for _, m := range slices.Backward(moves) {
-		v = binary.LittleEndian.AppendUint64(v, uint64(m.since))
-		v = binary.LittleEndian.AppendUint32(v, m.leaf)
+func appendRenewal(v []byte, r *renewal) []byte {
+	v = binary.LittleEndian.AppendUint64(v, uint64(r.time))
+	v = binary.LittleEndian.AppendUint32(v, r.link)
+	return binary.LittleEndian.AppendUint32(v, r.order)
+}
+
+func appendLeaf(v []byte, l *leaf) []byte {
+	anchor := uint32(0) // follows from the links
+	if l.link == aloneLink {
+		anchor = l.anchor
+	}
+	for _, x := range [...]uint32{l.identifier, l.link, l.pred, anchor} {
+		v = binary.LittleEndian.AppendUint32(v, x)
+	}
+	return v
+}
+
+// appendClaims encodes the claims on an identifier, oldest first.
+func (g *graph) appendClaims(v []byte, id uint32) []byte {
+	claims := make([]claim, 0, claimsMax)
+	for c := g.rows.At(id).claims; c != 0; c = g.claims.At(c).next {
+		claims = append(claims, *g.claims.At(c))
+	}
+	for _, c := range slices.Backward(claims) {
+		v = binary.LittleEndian.AppendUint64(v, uint64(c.since))
+		v = binary.LittleEndian.AppendUint32(v, c.link)
+		v = binary.LittleEndian.AppendUint32(v, c.leaf)
 	}
 	return v
 }

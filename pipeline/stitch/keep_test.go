@@ -87,8 +87,8 @@ func TestSaveWritesChangesOnceInOrder(t *testing.T) {
 	a.play("500 user_id:known")
 	before = len(one.list)
 	a.play("501 user_id:known")
-	if err := a.stage.Save(&one); err != nil || len(one.list) > before+4 {
-		t.Errorf("one new person wrote %d entries, %v; want identifier, leaf, profile and position", len(one.list)-before, err)
+	if err := a.stage.Save(&one); err != nil || len(one.list) > before+5 {
+		t.Errorf("one new person wrote %d entries, %v; want identifier, its print, leaf, profile and position", len(one.list)-before, err)
 	}
 }
 
@@ -118,7 +118,7 @@ func TestLoadRefusesWhatIsWrong(t *testing.T) {
 		} {
 			e := &entries{list: slices.Clone(whole.list)}
 			e.list[i] = wrong
-			if err := load(e); !errors.Is(err, errEntry) && !(name == "no value" && (kind == keyMoves || kind == keyName)) {
+			if err := load(e); !errors.Is(err, errEntry) && !(name == "no value" && (kind == keyClaims || kind == keyName)) {
 				t.Errorf("entry %x with %s: error %v", entry[0], name, err)
 			}
 		}
@@ -132,68 +132,62 @@ func TestLoadRefusesWhatIsWrong(t *testing.T) {
 		}
 	}
 	far := entries{list: slices.Clone(whole.list)}
-	far.list = append(far.list, [2][]byte{binary.BigEndian.AppendUint64([]byte{keyLink}, 1<<32|99_999), {1}})
+	far.list = append(far.list, [2][]byte{binary.BigEndian.AppendUint32([]byte{keyLink}, 1<<31), make([]byte, linkBytes)})
 	if err := load(&far); !errors.Is(err, errEntry) || !strings.Contains(err.Error(), "load identity graph") {
 		t.Errorf("a link of an unknown identifier gives error %v", err)
 	}
 }
 
-// TestMovesAgainstList: changes of hands in any order of time equal a plain sorted list, also where the oldest are forgotten.
-func TestMovesAgainstList(t *testing.T) {
+// TestClaimsAgainstList: claims in any order of time equal a plain sorted list, also where the oldest are forgotten.
+func TestClaimsAgainstList(t *testing.T) {
 	t.Parallel()
 	rng := newSeed(t)
 	for range 20 {
 		g := newGraph([]byte("test"), nil)
 		times := 1 + rng.Int64N(2000)
-		for id := range uint32(3) {
-			g.identifiers.Append(identifier{leaf: id + 1})
-		}
-		model := make([][]move, 4)
+		g.nodes.Extend(4)
+		g.rows.Extend(4)
+		model := make([][]claim, 4)
 		for n := range 1500 {
-			id := 1 + rng.Uint32N(3)
-			since, l := schemas.Time(rng.Int64N(times)-2), uint32(10+n)
-			g.moveTo(id, l, since)
-			model[id] = moveInto(model[id], id, l, since)
-			for check := range uint32(3) {
-				i := g.identifiers.At(check + 1)
-				at := schemas.Time(rng.Int64N(times+4) - 4)
-				want := check + 1
-				if list := model[check+1]; len(list) > 0 {
-					k := len(list) - 1
-					for k > 0 && list[k].since > at {
-						k--
-					}
-					want = list[k].leaf
-					if i.leaf != list[len(list)-1].leaf || int(i.moveCount) != len(list) {
-						t.Fatalf("identifier %d has leaf %d and %d moves, want %d and %d", check+1, i.leaf, i.moveCount, list[len(list)-1].leaf, len(list))
-					}
+			id, since, l := 1+rng.Uint32N(3), schemas.Time(rng.Int64N(times)-2), 1+rng.Uint32N(3)
+			before := len(model[id])
+			model[id] = claimInto(model[id], l, since)
+			if got := g.claim(id, l, since); !got && len(model[id]) != before {
+				t.Fatalf("claim %d of %d at %d is no news", n, l, since)
+			}
+			for check := uint32(1); check <= 3; check++ {
+				list, at := model[check], schemas.Time(rng.Int64N(times+4)-4)
+				k := len(list) - 1
+				for k >= 0 && list[k].since > at {
+					k--
 				}
-				if got := g.leafAt(i, at); got != want {
-					t.Fatalf("after %d moves identifier %d has leaf %d at %d, want %d", n, check+1, got, at, want)
+				got := g.claimAt(check, at)
+				if (got == 0) != (k < 0) || got != 0 && g.claims.At(got).link != list[k].link || int(g.rows.At(check).claimCount) != len(list) {
+					t.Fatalf("after %d claims identifier %d has claim %d at %d, want that of place %d", n, check, got, at, k)
 				}
 			}
 		}
-		if most := 3*movesMax + 4; g.moves.Len() > most {
-			t.Errorf("%d moves take memory, want at most %d", g.moves.Len(), most)
+		if most := 3*claimsMax + 4; g.claims.Len() > most {
+			t.Errorf("%d claims take memory, want at most %d", g.claims.Len(), most)
 		}
 	}
 }
 
-func moveInto(list []move, first, l uint32, since schemas.Time) []move {
-	if len(list) == 0 {
-		list = []move{{leaf: first}}
-	}
+func claimInto(list []claim, l uint32, since schemas.Time) []claim {
 	at := len(list)
-	for at > 1 && list[at-1].since > since {
+	for at > 0 && list[at-1].since > since {
 		at--
 	}
-	if list[at-1].since == since {
-		list[at-1].leaf = l
-	} else {
-		list = slices.Insert(list, at, move{since: since, leaf: l})
+	switch {
+	case at > 0 && list[at-1].link == l:
+		return list
+	case at < len(list) && list[at].link == l:
+		list[at].since = since
+		return list
 	}
-	if len(list) > movesMax {
-		list = slices.Delete(list, 1, 2)
+	list = slices.Insert(list, at, claim{since: since, link: l})
+	if len(list) > claimsMax {
+		list = list[1:]
 	}
 	return list
 }
@@ -204,11 +198,12 @@ func TestNamespacesAreBounded(t *testing.T) {
 	s := tell(t, "")
 	s.keep()
 	var lines []string
-	for i := range namespacesMax + 10 {
+	room := namespacesMax - len(DefaultRules().names())
+	for i := range room + 10 {
 		lines = append(lines, fmt.Sprintf("%d invented%d:x", i, i))
 	}
 	ids := s.play(append(lines, "1 user_id:u", "2 invented7:x")...)
-	if ids[namespacesMax-1].IsZero() || !ids[namespacesMax].IsZero() || !ids[namespacesMax+10].IsZero() || ids[namespacesMax+11] != ids[7] {
+	if ids[room-1].IsZero() || !ids[room].IsZero() || ids[room+10].IsZero() || ids[room+11] != ids[7] {
 		t.Error("not the namespaces beyond the most are refused")
 	}
 	if got := len(s.stage.g.names); got != namespacesMax {

@@ -9,10 +9,13 @@ import (
 
 // Sizes of encoded entries.
 const (
-	identifierBytes = 16 + 16 + 2 + 4 + 4 + 8 + 8 + 1 // and its display text
-	leafBytes       = 4 + 4
-	profileBytes    = 16 + 4 + 8 + 8
-	moveBytes       = 8 + 4
+	identifierBytes = 16 + 2 + 2 + 3*4 + 3*8 + 2 // and its display text
+	printBytes      = 16
+	profileBytes    = 16 + 4 + 8 + 1
+	linkBytes       = 4 + 4 + 8 + 4 + 2
+	renewalBytes    = 8 + 4 + 4
+	leafBytes       = 4 * 4
+	claimBytes      = 8 + 4 + 4
 	displayBytesMax = 4 * valueBytesMax // normal forms of letters can be longer than the letters
 )
 
@@ -22,9 +25,9 @@ const (
 	loadEntryBytes = newBytes + displayBytesMax
 )
 
-// Load reads the graph into a new stage. Leaves come back as flat components: every leaf directly below the first of its profile.
+// Load reads the graph into a new stage.
 func (s *Stage) Load(r schemas.StateReader) error {
-	if s.g.identifiers.Len() > 1 || len(s.g.names) > 0 {
+	if s.g.nodes.Len() > 1 || len(s.g.names) > 0 {
 		return errUsed
 	}
 	count := 0
@@ -60,126 +63,229 @@ func (s *Stage) breathe() error {
 
 // decode takes one stored entry. They come in the order of their kinds.
 func (g *graph) decode(key, v []byte) error {
-	switch {
-	case len(key) == 5 && key[0] == keyName:
-		if g.namespaceIndex(string(v)) != uint16(binary.BigEndian.Uint32(key[1:])) {
-			return errEntry
-		}
-		return nil
-	case len(key) == 5 && key[0] == keyIdentifier:
-		return g.decodeIdentifier(binary.BigEndian.Uint32(key[1:]), v)
-	case len(key) == 5 && key[0] == keyLeaf:
-		return g.decodeLeaf(binary.BigEndian.Uint32(key[1:]), v)
-	case len(key) == 5 && key[0] == keyProfile:
-		return g.decodeProfile(binary.BigEndian.Uint32(key[1:]), v)
-	case len(key) == 5 && key[0] == keyMoves:
-		return g.decodeMoves(binary.BigEndian.Uint32(key[1:]), v)
-	case len(key) == 9 && key[0] == keyLink:
-		pair := binary.BigEndian.Uint64(key[1:])
-		if len(v) != 1 || linkKind(v[0]) < linkMade || linkKind(v[0]) > linkRefused || int(pair>>32) >= g.identifiers.Len() ||
-			int(uint32(pair)) >= g.identifiers.Len() {
-			return errEntry
-		}
-		g.links.Put(pair, link{kind: linkKind(v[0])})
-		return nil
-	case len(key) == 1 && key[0] == keyPosition && len(v) == 8:
+	if len(key) == 1 && key[0] == keyPosition && len(v) == 8 {
 		g.position = binary.LittleEndian.Uint64(v)
 		return nil
+	}
+	if len(key) != 5 {
+		return errEntry
+	}
+	i := binary.BigEndian.Uint32(key[1:])
+	switch key[0] {
+	case keyName:
+		if g.namespaceIndex(string(v)) != uint16(i) {
+			return errEntry
+		}
+		return nil
+	case keyIdentifier:
+		return g.decodeIdentifier(i, v)
+	case keyPrint:
+		if len(v) != printBytes || int(i) >= g.nodes.Len() {
+			return errEntry
+		}
+		g.index.Put(fingerprint{binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[8:])}, i)
+		return nil
+	case keyProfile:
+		return g.decodeProfile(i, v)
+	case keyLink:
+		return g.decodeLink(i, v)
+	case keyLeaf:
+		return g.decodeLeaf(i, v)
+	case keyClaims:
+		return g.decodeClaims(i, v)
+	case keyRenewal:
+		return g.decodeRenewal(i, v)
 	}
 	return errEntry
 }
 
-func (g *graph) decodeIdentifier(id uint32, v []byte) error {
-	if len(v) < identifierBytes || len(v) > identifierBytes+displayBytesMax || int(id) != g.identifiers.Len() {
-		return errEntry
+// fields reads numbers of 32 bits from the front of v.
+func fields(v []byte, into ...*uint32) []byte {
+	for _, to := range into {
+		*to, v = binary.LittleEndian.Uint32(v), v[4:]
 	}
-	i := identifier{print: fingerprint{binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[8:])},
-		hash: [16]byte(v[16:32]), namespace: binary.LittleEndian.Uint16(v[32:]), leaf: binary.LittleEndian.Uint32(v[34:]),
-		leaves: binary.LittleEndian.Uint32(v[38:]),
-		first:  schemas.Time(binary.LittleEndian.Uint64(v[42:])), last: schemas.Time(binary.LittleEndian.Uint64(v[50:])),
-		blocked: v[58]&1 != 0, kiosk: v[58]&2 != 0}
-	if int(i.namespace) >= len(g.names) {
-		return errEntry
-	}
-	setDisplay(g, &i, v[identifierBytes:])
-	g.identifiers.Append(i)
-	g.index.Put(i.print, id)
-	return nil
+	return v
 }
 
-func (g *graph) decodeLeaf(l uint32, v []byte) error {
-	if len(v) != leafBytes || int(l) != g.leaves.Len() || int(binary.LittleEndian.Uint32(v)) >= g.identifiers.Len() {
+func (g *graph) decodeIdentifier(id uint32, v []byte) error {
+	if len(v) < identifierBytes || len(v) > identifierBytes+displayBytesMax || int(id) != g.nodes.Len() {
 		return errEntry
 	}
-	g.leaves.Append(leaf{identifier: binary.LittleEndian.Uint32(v), parent: l, next: l, profile: binary.LittleEndian.Uint32(v[4:])})
+	r := row{hash: [16]byte(v), size: 1}
+	n := node{next: id, namespace: binary.LittleEndian.Uint16(v[16:]), flags: nodeFlags(binary.LittleEndian.Uint16(v[18:]))}
+	v = fields(v[20:], &n.parent, &n.leaf, &r.generation)
+	for _, t := range [...]*schemas.Time{&r.first, &r.last, &r.born} {
+		*t, v = schemas.Time(binary.LittleEndian.Uint64(v)), v[8:]
+	}
+	r.users, r.mails = v[0], v[1]
+	if int(n.namespace) >= len(g.names) || n.parent > id || n.parent == 0 || n.flags&^storedFlags != 0 {
+		return errEntry
+	}
+	setDisplay(g, &r, v[2:])
+	g.nodes.Append(n)
+	g.rows.Append(r)
 	return nil
 }
 
 func (g *graph) decodeProfile(p uint32, v []byte) error {
-	// The older profile survives a merge, so that into is less than p and living ends.
-	if len(v) != profileBytes || int(p) != g.profiles.Len() || binary.LittleEndian.Uint32(v[16:]) >= p {
+	if len(v) != profileBytes || int(p) != g.profiles.Len() {
 		return errEntry
 	}
-	g.profiles.Append(profile{id: schemas.ProfileID(v[:16]), into: binary.LittleEndian.Uint32(v[16:]),
-		since: schemas.Time(binary.LittleEndian.Uint64(v[20:])), merged: schemas.Time(binary.LittleEndian.Uint64(v[28:]))})
+	one := profile{id: schemas.ProfileID(v[:16]), founder: binary.LittleEndian.Uint32(v[16:]),
+		changed: schemas.Time(binary.LittleEndian.Uint64(v[20:])), alone: v[28] != 0}
+	if one.founder == 0 || int(one.founder) >= g.nodes.Len() {
+		return errEntry
+	}
+	if one.alone {
+		one.held[heldAll] = 1
+		g.alive++
+	} else {
+		g.rows.At(one.founder).profile = p
+	}
+	g.profiles.Append(one)
 	return nil
 }
 
-func (g *graph) decodeMoves(id uint32, v []byte) error {
-	if len(v)%moveBytes != 0 || len(v)/moveBytes > movesMax || int(id) >= g.identifiers.Len() {
+func (g *graph) decodeLink(i uint32, v []byte) error {
+	if len(v) != linkBytes || int(i) != g.links.Len() {
 		return errEntry
 	}
-	i := g.identifiers.At(id)
-	for ; len(v) > 0; v = v[moveBytes:] {
-		m := move{since: schemas.Time(binary.LittleEndian.Uint64(v)), leaf: binary.LittleEndian.Uint32(v[8:]), next: i.moves}
-		if int(m.leaf) >= g.leaves.Len() {
+	var l link
+	var day uint32
+	fields(v, &l.a, &l.b)
+	l.time = schemas.Time(binary.LittleEndian.Uint64(v[8:]))
+	fields(v[16:], &day)
+	l.day, l.state, l.flags = int32(day), linkState(v[20]), linkFlags(v[21])
+	if l.a == 0 || l.b == 0 || l.a == l.b || int(max(l.a, l.b)) >= g.nodes.Len() || l.state >= linkStates || l.flags&^storedLinkFlags != 0 {
+		return errEntry
+	}
+	g.addLink(l)
+	if l.flags&linkVoid != 0 {
+		g.kept--
+	}
+	if l.state == linkLent {
+		g.nodes.At(l.a).flags |= isLender
+	}
+	return nil
+}
+
+func (g *graph) decodeRenewal(n uint32, v []byte) error {
+	if len(v) != renewalBytes || int(n) != g.renewals.Len() {
+		return errEntry
+	}
+	again := renewal{time: schemas.Time(binary.LittleEndian.Uint64(v))}
+	fields(v[8:], &again.link, &again.order)
+	if again.link == 0 || int(again.link) >= g.links.Len() {
+		return errEntry
+	}
+	l := g.links.At(again.link)
+	again.next = l.renewal
+	l.renewal = g.renewals.Append(again)
+	return nil
+}
+
+func (g *graph) decodeLeaf(i uint32, v []byte) error {
+	if len(v) != leafBytes || int(i) != g.leaves.Len() {
+		return errEntry
+	}
+	var l leaf
+	fields(v, &l.identifier, &l.link, &l.pred, &l.anchor)
+	if l.identifier == 0 || int(l.identifier) >= g.nodes.Len() || l.pred >= i {
+		return errEntry
+	}
+	l.next = i
+	if l.link == aloneLink {
+		if int(l.anchor) >= g.profiles.Len() {
 			return errEntry
 		}
-		i.moves = g.moves.Append(m)
-		i.moveCount++
+		g.leaves.Append(l)
+		g.joinRing(g.profiles.At(l.anchor), i)
+		return nil
+	}
+	if int(l.link) >= g.links.Len() || (l.link == 0) != (l.pred == 0) || (l.link == 0) != (g.nodes.At(l.identifier).leaf == i) {
+		return errEntry
+	}
+	g.leaves.Append(l)
+	if l.link != 0 {
+		first := g.leaves.At(g.nodes.At(l.identifier).leaf)
+		g.leaves.At(i).sibling, first.sibling = first.sibling, i
 	}
 	return nil
 }
 
-// rebuild derives components and alias lists after loading.
+func (g *graph) decodeClaims(id uint32, v []byte) error {
+	if len(v)%claimBytes != 0 || len(v)/claimBytes > claimsMax || int(id) >= g.nodes.Len() {
+		return errEntry
+	}
+	r := g.rows.At(id)
+	for ; len(v) > 0; v = v[claimBytes:] {
+		c := claim{since: schemas.Time(binary.LittleEndian.Uint64(v)), next: r.claims}
+		fields(v[8:], &c.link, &c.leaf)
+		if int(c.leaf) >= g.leaves.Len() || int(c.link) >= g.links.Len() {
+			return errEntry
+		}
+		r.claims = g.claims.Append(c)
+		r.claimCount++
+	}
+	return nil
+}
+
+// rebuild derives groups, lists and counts after loading.
 func (s *Stage) rebuild() error {
 	g := s.g
-	for l := uint32(1); int(l) < g.leaves.Len(); l++ {
-		if l%loadEntries == 0 {
+	for id := uint32(1); int(id) < g.nodes.Len(); id++ {
+		if id%loadEntries == 0 {
 			if err := s.breathe(); err != nil {
 				return err
 			}
 		}
-		at := g.leaves.At(l)
-		if at.profile == 0 || int(at.profile) >= g.profiles.Len() {
+		n := g.nodes.At(id)
+		if int(n.leaf) >= g.leaves.Len() {
 			return errEntry
 		}
-		at.profile = g.living(at.profile)
-		if p := g.profiles.At(at.profile); p.root == 0 {
-			p.root = l
-		} else {
-			g.join(l, at.profile)
+		if n.parent != id {
+			root := g.root(id)
+			top := g.nodes.At(root)
+			n.next, top.next = top.next, id
+			g.rows.At(root).size++
+		}
+		if n.is(isQuarantined) {
+			s.metrics.quarantine(s.nameOf(id), id)
 		}
 	}
-	for p := uint32(1); int(p) < g.profiles.Len(); p++ {
-		at := g.profiles.At(p)
-		if at.into == 0 {
-			g.alive++
+	for id := uint32(1); int(id) < g.nodes.Len(); id++ {
+		if err := s.rebuildOne(id); err != nil {
+			return err
+		}
+	}
+	for l := uint32(1); int(l) < g.leaves.Len(); l++ {
+		at := g.leaves.At(l)
+		if at.link == aloneLink {
 			continue
 		}
-		at.into = g.living(p)
-		survivor := g.profiles.At(at.into)
-		if survivor.lastAlias == 0 {
-			survivor.aliases = p
-		} else {
-			g.profiles.At(survivor.lastAlias).nextAlias = p
-		}
-		survivor.lastAlias = p
+		at.anchor = s.anchorOf(l)
+		g.joinRing(g.profiles.At(g.profileOf(at.anchor)), l)
 	}
-	for id := uint32(1); int(id) < g.identifiers.Len(); id++ {
-		if int(g.identifiers.At(id).leaf) >= g.leaves.Len() {
-			return errEntry
-		}
+	return nil
+}
+
+// rebuildOne derives what an identifier counts for.
+func (s *Stage) rebuildOne(id uint32) error {
+	g := s.g
+	n, r := g.nodes.At(id), g.rows.At(id)
+	class := s.ruleOf(n.namespace).Class
+	if n.parent == id && r.size >= sumsMin {
+		g.sums.Put(uint64(id), g.values(id))
 	}
+	if n.is(isBlocked|isKiosk) || class != schemas.ClassPersonal && class != schemas.ClassShared {
+		return nil
+	}
+	if g.rows.At(g.root(id)).profile == 0 {
+		return errEntry
+	}
+	if n.parent == id {
+		g.alive++
+	}
+	s.hold(id, g.profileOf(s.holder(id)), 1)
 	return nil
 }

@@ -25,8 +25,9 @@ type prepared struct {
 
 // What one identifier of an event can add to the state: when it is new, and in any case. The text comes in addition.
 const (
-	newBytes   = int64(unsafe.Sizeof(identifier{}) + unsafe.Sizeof(fingerprint{}) + 8 + unsafe.Sizeof(leaf{}) + unsafe.Sizeof(profile{}))
-	knownBytes = int64(2*unsafe.Sizeof(link{})+2*8) + int64(2*unsafe.Sizeof(move{})+unsafe.Sizeof(leaf{})+unsafe.Sizeof(profile{}))
+	newBytes = int64(unsafe.Sizeof(node{}) + unsafe.Sizeof(row{}) + unsafe.Sizeof(fingerprint{}) + 8 + unsafe.Sizeof(profile{}))
+	// A link with its place in the table of pairs, the sums of a group, a claim, two leaves and a kiosk's profile.
+	knownBytes = int64(2*unsafe.Sizeof(link{}) + 3*16 + unsafe.Sizeof(sums{})/sumsMin + unsafe.Sizeof(claim{}) + 2*unsafe.Sizeof(leaf{}) + unsafe.Sizeof(profile{}))
 	textBytes  = 16 // what a display text may be longer than its value, with the end of its last piece
 )
 
@@ -55,8 +56,8 @@ func (s *Stage) prepare(b *schemas.Batch) (bytes int64) {
 	return bytes
 }
 
-// release lets go of the batch's memory.
-func (s *Stage) release() {
+// letGo lets go of the batch's memory.
+func (s *Stage) letGo() {
 	r := &s.ready
 	clear(r.forms)
 	clear(r.one)
@@ -65,15 +66,20 @@ func (s *Stage) release() {
 
 // warm reads the records of the identifiers that are known, so that they are near when their turn comes.
 func (s *Stage) warm(forms []form) {
-	s.leaves = s.leaves[:0]
+	var sum uint32
 	for i := range forms {
 		if id := forms[i].id; id != 0 {
-			s.leaves = append(s.leaves, s.g.identifiers.At(id).leaf)
+			n := s.g.nodes.At(id)
+			sum += n.link ^ n.parent ^ s.g.rows.At(id).profile
 		}
 	}
-	for i, l := range s.leaves {
-		s.leaves[i] = s.g.leaves.At(l).parent
+	for i := range forms {
+		if id := forms[i].id; id != 0 {
+			n := s.g.nodes.At(id)
+			sum += s.g.nodes.At(n.parent).parent ^ s.g.links.At(n.link).a
+		}
 	}
+	s.warmed = sum
 }
 
 func (s *Stage) appendForms(forms []form, e *schemas.Event) []form {

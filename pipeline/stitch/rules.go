@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -19,15 +20,23 @@ var defaultRules []byte
 
 // Namespace is the rule of one identifier namespace.
 type Namespace struct {
-	Name      string
-	Class     schemas.Class
-	Priority  int          // 1 is the highest
-	Limit     int          // most values on one profile; 0 for no limit
-	Within    schemas.Time // the limit counts values seen within this span; 0 for ever
-	Fanout    int          // distinct people after which an identifier is suspect; 0 for never
-	Normalise Normaliser
-	Resolves  bool // evidence only: an event with nothing better belongs to whom this was first seen with
-	blocked   []*regexp.Regexp
+	Name     string
+	Class    schemas.Class
+	Priority int          // 1 is the highest
+	Limit    int          // most values on one profile; 0 for no limit
+	Within   schemas.Time // the limit counts values seen within this span; 0 for ever
+	Fanout   int          // distinct people after which an identifier is suspect; 0 for never
+	// HistoryMoves says of a shared identifier that all of its history follows who has it now.
+	HistoryMoves bool
+	Normalise    Normaliser
+	Resolves     bool // evidence only: an event with nothing better belongs to whom this was first seen with
+	blocked      []*regexp.Regexp
+}
+
+// LinkLimit bounds with how many values of one namespace a value of another may be linked.
+type LinkLimit struct {
+	Of, To string
+	Limit  int
 }
 
 // Rules say which identifiers link and how far.
@@ -38,6 +47,8 @@ type Rules struct {
 	values     map[string]bool // blocked in every namespace
 	blocked    []*regexp.Regexp
 	kiosks     []*regexp.Regexp
+	links      []LinkLimit
+	named      []string // namespaces with a rule of their own, sorted
 	kiosk      *Namespace
 	kioskScope []string
 }
@@ -48,6 +59,24 @@ type rulesFile struct {
 	Unknown    *namespaceFile           `yaml:"unknown"`
 	Blocked    *blockedFile             `yaml:"blocked"`
 	Kiosks     []string                 `yaml:"kiosks"`
+	Links      []linkFile               `yaml:"links"`
+}
+
+type linkFile struct {
+	Of    string `yaml:"of"`
+	To    string `yaml:"to"`
+	Limit int    `yaml:"limit"`
+	line  int
+}
+
+// UnmarshalYAML notes the line, and refuses unknown keys.
+func (l *linkFile) UnmarshalYAML(node *yaml.Node) error {
+	type plain linkFile
+	if err := strictDecode(node, (*plain)(l), "of", "to", "limit"); err != nil {
+		return err
+	}
+	l.line = node.Line
+	return nil
 }
 
 type namespaceFile struct {
@@ -58,6 +87,7 @@ type namespaceFile struct {
 	Fanout    int          `yaml:"fanout"`
 	Normalise string       `yaml:"normalise"`
 	Resolves  bool         `yaml:"resolves"`
+	History   string       `yaml:"history"`
 	Blocked   *blockedFile `yaml:"blocked"`
 	line      int
 }
@@ -65,7 +95,7 @@ type namespaceFile struct {
 // UnmarshalYAML notes the line, so that errors can name it, and refuses unknown keys.
 func (n *namespaceFile) UnmarshalYAML(node *yaml.Node) error {
 	type plain namespaceFile
-	if err := strictDecode(node, (*plain)(n), "class", "priority", "limit", "within", "fanout", "normalise", "resolves", "blocked"); err != nil {
+	if err := strictDecode(node, (*plain)(n), "class", "priority", "limit", "within", "fanout", "normalise", "resolves", "history", "blocked"); err != nil {
 		return err
 	}
 	n.line = node.Line
@@ -128,13 +158,14 @@ func parseRules(text []byte) (*Rules, error) {
 			continue
 		}
 		var f rulesFile
-		if err := strictDecode(node.Content[0], &f, "region", "namespaces", "unknown", "blocked", "kiosks"); err != nil {
+		if err := strictDecode(node.Content[0], &f, "region", "namespaces", "unknown", "blocked", "kiosks", "links"); err != nil {
 			return nil, err
 		}
 		if err := r.overlay(&f); err != nil {
 			return nil, err
 		}
 	}
+	r.named = slices.Sorted(maps.Keys(r.byName))
 	r.kiosk = r.byName[schemas.NamespaceKioskID]
 	if r.kiosk == nil || r.kiosk.Class != schemas.ClassKiosk {
 		return nil, fmt.Errorf("namespace %s must have class kiosk", schemas.NamespaceKioskID)
@@ -179,6 +210,15 @@ func (r *Rules) overlay(f *rulesFile) error {
 		}
 		r.blocked = append(r.blocked, patterns...)
 	}
+	if f.Links != nil {
+		r.links = nil
+	}
+	for _, l := range f.Links {
+		if l.Of == "" || l.To == "" || l.Limit < 1 {
+			return fmt.Errorf("line %d: links: of and to must name namespaces, and limit must be at least 1", l.line)
+		}
+		r.links = append(r.links, LinkLimit{Of: l.Of, To: l.To, Limit: l.Limit})
+	}
 	if f.Kiosks != nil {
 		kiosks, err := compile(f.Kiosks)
 		if err != nil {
@@ -201,6 +241,20 @@ func (f *namespaceFile) rule(name string) (*Namespace, error) {
 	if f.Limit < 0 || f.Fanout < 0 {
 		return nil, errors.New("limit and fanout must not be negative")
 	}
+	linkable := ns.Class == schemas.ClassPersonal || ns.Class == schemas.ClassShared
+	switch {
+	case f.History != "" && f.History != "stays" && f.History != "moves":
+		return nil, fmt.Errorf("history %q is not stays or moves", f.History)
+	case f.History != "" && ns.Class != schemas.ClassShared:
+		return nil, errors.New("history is for class shared: only shared identifiers change hands")
+	case !linkable && (f.Limit != 0 || f.Fanout != 0):
+		return nil, fmt.Errorf("limit and fanout are for classes personal and shared: class %s never links", ns.Class)
+	case f.Within != "" && f.Limit == 0:
+		return nil, errors.New("within needs a limit")
+	case f.Resolves && ns.Class != schemas.ClassEvidence:
+		return nil, errors.New("resolves is for class evidence")
+	}
+	ns.HistoryMoves = f.History == "moves"
 	if f.Within != "" {
 		span, err := schemas.ParseSpan(f.Within)
 		if err != nil {
@@ -236,6 +290,9 @@ func compile(patterns []string) ([]*regexp.Regexp, error) {
 	}
 	return out, nil
 }
+
+// names lists the namespaces that have a rule of their own.
+func (r *Rules) names() []string { return r.named }
 
 // namespace gives the rule of a namespace; unknown ones share a documented default.
 func (r *Rules) namespace(name string) *Namespace {

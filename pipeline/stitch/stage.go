@@ -81,28 +81,38 @@ type Stage struct {
 	event   *schemas.Event
 	found   []candidate // of the event at hand
 	touched []uint32    // profiles that the event at hand touched, each once
-	ready   prepared    // of the batch at hand
-	leaves  []uint32    // of the identifiers of the batch at hand, while it is prepared
+	pending []pendingRow
+	region  region
+	ready   prepared // of the batch at hand
+	warmed  uint32   // keeps the reads of warm from being left out
 	scratch []byte
 
 	// What the batch at hand changed. Each list holds each index once: the records say whether they stand in it.
 	identifiers, profiles, aliases []uint32
+	attributed                     []uint32 // leaves, some of them several times
 	// What changed since the last Save.
 	unsaved unsaved
 }
 
 // candidate is one identifier of the event at hand.
 type candidate struct {
-	id    uint32
-	ns    *Namespace
-	kiosk bool
-	leaf  uint32       // 0 for none yet
-	last  schemas.Time // when the identifier was last seen before this event
+	id       uint32
+	ns       *Namespace
+	form     *form
+	isKiosk  bool
+	isNew    bool
+	link     uint32       // with the head; 0 for none
+	previous schemas.Time // when the identifier was last seen before this event
+}
+
+// linkable tells whether an identifier may link at all.
+func (c *candidate) linkable() bool {
+	return !c.isKiosk && (c.ns.Class == schemas.ClassPersonal || c.ns.Class == schemas.ClassShared)
 }
 
 // New makes an empty stage, whose state lives in the space.
 func New(rules *Rules, key []byte, space *slab.Space, reg prometheus.Registerer) *Stage {
-	return &Stage{rules: rules, g: newGraph(key, space), space: space, metrics: newMetrics(reg), unsaved: unsaved{leaves: 1}}
+	return &Stage{rules: rules, g: newGraph(key, space), space: space, metrics: newMetrics(reg), unsaved: unsaved{leaves: 1, founded: 1, renewals: 1}}
 }
 
 // Name is the stage's stable name.
@@ -112,6 +122,12 @@ func (s *Stage) Name() string { return "stitch" }
 // with slab.ErrFull where there is none.
 func (s *Stage) Begin(b *schemas.Batch) error {
 	s.forget()
+	if len(s.g.names) == 0 && len(b.Events) > 0 {
+		// Limits hold for the namespaces that come first.
+		for _, name := range s.rules.names() {
+			s.g.namespaceIndex(name)
+		}
+	}
 	if err := s.space.Reserve(s.prepare(b)); err != nil {
 		return fmt.Errorf("stitch %d events: %w", len(b.Events), err)
 	}
@@ -131,7 +147,7 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 	s.stitch(m.Event)
 	s.batch, s.event = nil, nil
 	slices.SortFunc(s.touched, func(p, q uint32) int {
-		if pm, qm := s.g.profiles.At(p).into != 0, s.g.profiles.At(q).into != 0; pm != qm {
+		if pm, qm := s.g.living(p) != p, s.g.living(q) != q; pm != qm {
 			if pm {
 				return -1
 			}
@@ -145,11 +161,12 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 	return nil
 }
 
-// Apply closes the batch: it fills Identifiers, Aliases and Touched.
+// Apply closes the batch: it fills Identifiers, Aliases, Attributions and Touched, and takes the commands out of Events.
 func (s *Stage) Apply(b *schemas.Batch) error {
 	s.emit(b)
+	b.Events = slices.DeleteFunc(b.Events, func(e *schemas.Event) bool { return e.Command.Kind != schemas.CommandNone })
 	s.forget()
-	s.release()
+	s.letGo()
 	return nil
 }
 
@@ -163,126 +180,246 @@ func (s *Stage) touch(p uint32) {
 
 // stitch resolves one event.
 func (s *Stage) stitch(e *schemas.Event) {
-	s.collect(e)
-	head := -1
-	for i := range s.found {
-		c := &s.found[i]
-		e.IdentifierIDs = append(e.IdentifierIDs, uint64(c.id))
-		if head < 0 && !c.kiosk && c.ns.Class != schemas.ClassEvidence {
-			head = i
-		}
-	}
-	var l uint32
-	switch {
-	case head >= 0:
-		l = s.link(head)
-	default:
-		l = s.loner()
-	}
-	if l == 0 {
+	if e.Command.Kind != schemas.CommandNone {
+		s.command(e)
+		s.flush()
 		return
 	}
-	e.Leaf, e.Profile = l, s.g.profileOf(l)
+	s.collect(e)
+	for i := range s.found {
+		e.IdentifierIDs = append(e.IdentifierIDs, uint64(s.found[i].id))
+	}
+	head := s.head()
+	if head >= 0 {
+		s.connect(head)
+		s.flush()
+		s.hands(head)
+		e.Leaf = s.leafAt(s.found[head].id, e.Time)
+	} else {
+		e.Leaf = s.loner()
+	}
+	s.learn()
+	s.flush()
+	s.settle()
+	if e.Leaf == 0 {
+		return
+	}
+	e.Profile = s.g.ownerOf(e.Leaf)
 	e.ProfileID = s.g.profiles.At(e.Profile).id
 	s.touch(e.Profile)
-	s.annotate(l)
+	s.annotate(e.Leaf)
 }
 
-// collect takes the identifiers of an event, gives new ones an id, drops placeholders, and sorts by priority.
+// head gives the identifier that the event belongs to: the first that may link and is not quarantined, else the first that may link;
+// -1 for none.
+func (s *Stage) head() int {
+	first := -1
+	for i := range s.found {
+		if !s.found[i].linkable() {
+			continue
+		}
+		if !s.g.nodes.At(s.found[i].id).is(isQuarantined) {
+			return i
+		}
+		if first < 0 {
+			first = i
+		}
+	}
+	return first
+}
+
+// collect takes the identifiers of an event, drops placeholders, sorts by priority, and gives new ones an id in that order.
 func (s *Stage) collect(e *schemas.Event) {
 	s.found = s.found[:0]
-	for _, form := range s.formsOf(e) {
-		if form.ns == nil {
-			s.metrics.ignored.WithLabelValues("invalid").Inc()
-			continue
-		}
-		ns := form.ns
-		id := s.identify(&form, e.Time)
-		if id == 0 {
-			s.metrics.ignored.WithLabelValues("namespace").Inc()
-			continue
-		}
-		i := s.g.identifiers.At(id)
-		if i.blocked {
-			s.metrics.ignored.WithLabelValues("blocked").Inc()
-			continue
-		}
-		if slices.ContainsFunc(s.found, func(c candidate) bool { return c.id == id }) {
-			continue
-		}
-		c := candidate{id: id, ns: ns, kiosk: i.kiosk, last: i.last}
-		i.first, i.last = min(i.first, e.Time), max(i.last, e.Time)
-		s.touchIdentifier(id)
-		if c.kiosk && ns.Class != schemas.ClassKiosk {
-			c.ns = s.rules.kiosk
-		}
-		if i.leaf != 0 {
-			c.leaf = s.g.leafAt(i, e.Time)
-		}
-		s.found = append(s.found, c)
+	forms := s.formsOf(e)
+	for i := range forms {
+		s.take(&forms[i], e.Time)
 	}
 	// Stable: identifiers of equal priority keep the producer's order.
-	slices.SortStableFunc(s.found, func(a, b candidate) int { return a.ns.Priority - b.ns.Priority })
+	if !slices.IsSortedFunc(s.found, comparePriorities) {
+		slices.SortStableFunc(s.found, comparePriorities)
+	}
+	for i := range s.found {
+		c := &s.found[i]
+		if c.id == 0 {
+			c.isNew = true
+			c.id = s.add(c.form, e.Time, 1)
+			if c.isKiosk {
+				s.g.nodes.At(c.id).flags |= isKiosk
+			}
+		} else if s.g.nodes.At(c.id).is(isErased) {
+			c.isNew = true
+			c.id = s.add(c.form, e.Time, s.g.rows.At(c.id).generation+1)
+		}
+		r := s.g.rows.At(c.id)
+		c.previous = r.last
+		r.first, r.last = min(r.first, e.Time), max(r.last, e.Time)
+		s.touchIdentifier(c.id)
+	}
 }
 
-// identify gives the id of a value: where it is new, the next one. It gives 0 for a new value of one namespace too many.
-func (s *Stage) identify(f *form, at schemas.Time) uint32 {
-	if f.id != 0 {
+func comparePriorities(a, b candidate) int { return a.ns.Priority - b.ns.Priority }
+
+// known gives the identifier of a form; 0 for none. It may have come, or another may have come in its place, since the batch began.
+func (s *Stage) known(f *form) uint32 {
+	if f.id != 0 && !s.g.nodes.At(f.id).is(isErased) {
 		return f.id
 	}
-	if id, known := s.g.index.Get(f.print); known { // since the batch began
-		return id
+	id, _ := s.g.index.Get(f.print)
+	return id
+}
+
+// take makes a form a candidate, unless it names nobody.
+func (s *Stage) take(f *form, at schemas.Time) {
+	if f.ns == nil {
+		s.metrics.ignored.WithLabelValues("invalid").Inc()
+		return
 	}
-	if _, known := s.g.nameIndex[f.ns.Name]; !known && (len(s.g.names) >= namespacesMax || len(f.ns.Name) > valueBytesMax) {
-		return 0
+	c := candidate{ns: f.ns, form: f, id: s.known(f)}
+	if slices.ContainsFunc(s.found, func(o candidate) bool { return o.form.print == f.print }) {
+		return
 	}
-	id := s.g.addIdentifier(f.ns, f.value, f.print, at)
-	i := s.g.identifiers.At(id)
-	i.blocked, i.kiosk = s.rules.isBlocked(f.ns, f.value), s.rules.isKiosk(f.ns, f.value)
+	blocked := false
+	if c.id != 0 {
+		n := s.g.nodes.At(c.id)
+		blocked, c.isKiosk = n.is(isBlocked), n.is(isKiosk)
+	} else {
+		if _, known := s.g.nameIndex[f.ns.Name]; !known && (len(s.g.names) >= namespacesMax || len(f.ns.Name) > valueBytesMax) {
+			s.metrics.ignored.WithLabelValues("namespace").Inc()
+			return
+		}
+		blocked, c.isKiosk = s.rules.isBlocked(f.ns, f.value), s.rules.isKiosk(f.ns, f.value)
+		if blocked { // remembered, so that patterns are matched once
+			s.g.nodes.At(s.add(f, at, 1)).flags |= isBlocked
+		}
+	}
+	if blocked {
+		s.metrics.ignored.WithLabelValues("blocked").Inc()
+		return
+	}
+	if c.isKiosk && f.ns.Class != schemas.ClassKiosk {
+		c.ns = s.rules.kiosk
+	}
+	s.found = append(s.found, c)
+}
+
+// add gives a new value an identifier.
+func (s *Stage) add(f *form, at schemas.Time, generation uint32) uint32 {
+	id := s.g.addIdentifier(f, at, generation)
+	s.unsaved.prints = append(s.unsaved.prints, fresh{f.print, id})
 	s.changeIdentifier(id)
 	return id
 }
 
-// ruleOf gives the rule of a namespace by its index.
-func (s *Stage) ruleOf(index uint16) *Namespace {
-	for i := len(s.ruled); i <= int(index); i++ {
-		s.ruled = append(s.ruled, s.rules.namespace(s.g.names[i]))
+// connect links the head with the event's other identifiers.
+func (s *Stage) connect(head int) {
+	h := &s.found[head]
+	for i := range s.found {
+		if c := &s.found[i]; i != head && c.linkable() {
+			c.link = s.see(h, c)
+		}
 	}
-	return s.ruled[index]
 }
 
-// know remembers what was decided about a pair and tells whether that is news.
-func (s *Stage) know(a, b *candidate, kind linkKind) bool {
-	key := pair(a.id, b.id)
-	l := s.g.links.Ref(key)
+// see notes that head and other were on one event, decides about their link where that is new, and gives it.
+func (s *Stage) see(h, c *candidate) uint32 {
+	day := dayOf(s.event.Time)
+	i := s.g.linkBetween(h.id, c.id)
+	if i != 0 && s.g.links.At(i).flags&linkSeenOnly != 0 {
+		s.g.links.At(i).flags |= linkVoid
+		s.g.kept--
+		s.changeLink(i)
+		day = max(day, s.g.links.At(i).day)
+		i = 0
+	} else if i == 0 {
+		s.meet(h.id, c.id)
+	}
+	if i == 0 {
+		one := link{a: h.id, b: c.id, time: s.event.Time, day: day}
+		if h.isNew {
+			one.flags |= linkNewA
+		}
+		if c.isNew {
+			one.flags |= linkNewB
+		}
+		i = s.g.addLink(one)
+		s.changeLink(i)
+		s.decideNew(i)
+		return i
+	}
+	l := s.g.links.At(i)
+	if l.flags&(linkRetracted|linkForbidden) == linkRetracted {
+		s.refold("again", []uint32{l.a, l.b}, func() { l.flags &^= linkRetracted })
+		s.changeLink(i)
+	}
+	if day > l.day {
+		l.day = day
+		s.changeLink(i)
+		s.renew(i)
+	}
+	return i
+}
+
+// renew notes that a link was seen again after the window of one of its ends, and decides about it once more where it is refused.
+func (s *Stage) renew(i uint32) {
+	l := s.g.links.At(i)
+	window, since := s.windowOf(l), l.time
+	if l.renewal != 0 {
+		since = s.g.renewals.At(l.renewal).time
+	}
+	if window == 0 || s.event.Time-since < window {
+		return
+	}
+	again := func() {
+		l.renewal = s.g.renewals.Append(renewal{time: s.event.Time, link: i, order: uint32(s.g.links.Len() - 1), next: l.renewal})
+	}
+	if l.state == linkRefused || l.state == linkLent {
+		s.refold("renewed", []uint32{l.a, l.b}, again)
+	} else {
+		again()
+	}
+}
+
+// decideNew decides about a link that came as the last of all.
+func (s *Stage) decideNew(i uint32) {
+	l := s.g.links.At(i)
+	if !s.g.inForce(l) {
+		return
+	}
+	rule, loser := s.decide(l, l.time)
 	switch {
-	case l == nil:
-		s.g.links.Put(key, link{kind: kind, inUnsaved: true})
-		s.unsaved.links = append(s.unsaved.links, key)
-		return true
-	case l.kind == kind:
-		return false
-	case !l.inUnsaved:
-		l.inUnsaved = true
-		s.unsaved.links = append(s.unsaved.links, key)
+	case rule != "":
+		s.log(pendingRow{kind: schemas.DecisionRefused, a: l.a, b: l.b, otherOf: l.b, rule: rule})
+		return
+	case loser == 0:
+		s.log(pendingRow{kind: schemas.DecisionLinked, a: l.a, b: l.b})
+		return
 	}
-	l.kind = kind
-	return true
+	s.changeIdentifier(loser)
+	gone := s.g.rows.At(loser).profile
+	if gone == 0 {
+		s.log(pendingRow{kind: schemas.DecisionLinked, a: l.a, b: l.b})
+		return
+	}
+	s.renameMembers(l, loser)
+	s.log(pendingRow{kind: schemas.DecisionMerged, a: l.a, b: l.b, other: gone})
 }
 
-// log appends a row of the identity log.
-func (s *Stage) log(kind schemas.DecisionKind, a, b *candidate, other uint32, rule string) {
-	s.g.position++
-	d := schemas.Decision{Position: s.g.position, Time: s.event.Time, Kind: kind, A: uint64(a.id), ANamespace: s.nameOf(a),
-		B: uint64(b.id), BNamespace: s.nameOf(b), Rule: rule, EventID: s.event.ID}
-	d.ProfileID = s.g.profiles.At(s.g.profileOf(a.leaf)).id
-	if other != 0 {
-		d.OtherProfile = s.g.profiles.At(other).id
+// renameMembers notes that the identifiers and profiles of a group that just became part of an older one have another profile.
+func (s *Stage) renameMembers(l *link, loser uint32) {
+	gone := s.g.rows.At(loser).profile
+	s.g.profiles.At(gone).changed = l.time
+	s.g.alive--
+	s.touch(gone)
+	s.touch(s.g.profileOf(loser))
+	s.changeProfile(gone)
+	// The lists of members are one now: behind the survivor come those of the loser, itself the last.
+	for id := s.g.nodes.At(loser).parent; id != loser; {
+		id = s.g.nodes.At(id).next
+		s.touchIdentifier(id)
+		s.g.eachLent(id, s.touchIdentifier)
+		if p := s.g.rows.At(id).profile; p != 0 {
+			s.touchAlias(p)
+		}
 	}
-	s.batch.Decisions = append(s.batch.Decisions, d)
-	s.metrics.decisions[kind].Inc()
-}
-
-func (s *Stage) nameOf(c *candidate) string {
-	return s.g.names[s.g.identifiers.At(c.id).namespace]
 }
