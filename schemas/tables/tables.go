@@ -22,6 +22,13 @@ var initial = []string{
 // replay is what migration 2 adds: what a worker needs to start over from ClickHouse alone.
 var replay = []string{"commits_replay", "events_positions", "order_lines_batches", "dead_letters_batches", "state_backups"}
 
+// identity is what migration 3 adds: leaves, whose person may change without a merge, and squashing, which keeps small what the views of
+// resolved people have to look up.
+var identity = []string{"events_leaf", "order_lines_leaf", "leaf_profiles", "profile_aliases_projections", "profile_aliases_by_batch",
+	"profile_aliases_by_batch_parts", "profile_aliases_comments", "squash_points", "aliases_recent", "aliases_settled", "leaves_recent",
+	"leaves_settled", "events_resolved_leaves", "order_lines_current_leaves", "profile_aliases_dict_old",
+	"profile_aliases_dict_direct", "identity_links"}
+
 // Migration is one step of the schema, forward only. Its statements may run again: each says IF NOT EXISTS or the like.
 type Migration struct {
 	Version    uint32 // from 1, without gaps
@@ -40,19 +47,22 @@ type Values struct {
 	Database    string // {database}: a plain name
 	Properties  string // {properties_type}: the type of events.properties, String or JSON
 	Cluster     string // {on_cluster} and {replicated}: a plain name, or empty for tables of one server
-	Credentials string // {credentials}: what the alias dictionary needs to read its own server, such as USER 'u' PASSWORD 'p'
+	Credentials string // {credentials}: what the dictionaries need to read their own server, such as USER 'u' PASSWORD 'p'
 }
 
 // Migrations lists all migrations in order. A further one names further files of this folder.
 func Migrations() []Migration {
-	return []Migration{{Version: 1, Name: "initial", Statements: read(initial...)}, {Version: 2, Name: "replay", Statements: read(replay...)}}
+	return []Migration{{Version: 1, Name: "initial", Statements: read(initial...)}, {Version: 2, Name: "replay", Statements: read(replay...)},
+		{Version: 3, Name: "identity", Statements: read(identity...)}}
 }
 
 // History is the table that remembers which migrations were applied. It is there before the first of them.
 func History() Statement { return read("schema_migrations")[0] }
 
-// Aliases is the dictionary of merged profiles, which is made again when its credentials change.
-func Aliases() Statement { return read("profile_aliases_dict")[0] }
+// Dictionaries are all dictionaries as they are now. They are made again when their credentials change.
+func Dictionaries() []Statement {
+	return read("aliases_recent", "aliases_settled", "leaves_recent", "leaves_settled", "profile_aliases_dict_direct")
+}
 
 func read(names ...string) []Statement {
 	statements := make([]Statement, len(names))

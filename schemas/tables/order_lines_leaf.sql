@@ -1,0 +1,3 @@
+ALTER TABLE {database}.order_lines {on_cluster}
+    ADD COLUMN IF NOT EXISTS leaf UInt64 COMMENT 'Piece of history that the event belongs to, which never divides; 0 for none, and in rows of builds that knew no leaves' CODEC(ZSTD(1)) AFTER profile_id,
+    COMMENT COLUMN IF EXISTS profile_id 'The person as resolved when the event was processed, or later by squashing; all zero where no person is known. The view order_lines_current is right at every moment'

@@ -1,0 +1,1 @@
+DROP DICTIONARY IF EXISTS {database}.profile_aliases_dict {on_cluster}
