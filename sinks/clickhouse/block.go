@@ -46,8 +46,10 @@ var keys = map[string]string{
 	"audience_members": "audience, profile_id",
 	"audience_changes": "audience, sequence",
 	"profile_aliases":  "alias_id",
+	"leaf_profiles":    "leaf",
 	"commits":          "pipeline, batch",
 	"state_backups":    "pipeline, generation, batch, part",
+	"squash_points":    "epoch, step",
 }
 
 // named is a column and its name.

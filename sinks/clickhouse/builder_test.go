@@ -109,6 +109,7 @@ func (r *builder) event(batch uint64, i int) *schemas.Event {
 	for range r.IntN(4) {
 		e.IdentifierIDs = append(e.IdentifierIDs, r.Uint64())
 	}
+	e.Leaf = r.Uint32()
 	if r.IntN(4) > 0 {
 		e.Profile, e.ProfileID = 1, r.id()
 	}
@@ -132,6 +133,7 @@ func (r *builder) identity(b *schemas.Batch) {
 	b.Decisions = append(b.Decisions, schemas.Decision{Position: r.positions, Time: r.time(), Kind: schemas.DecisionKind(r.IntN(len(schemas.DecisionNames()))),
 		A: r.Uint64(), B: r.Uint64(), ANamespace: r.word(), BNamespace: r.word(), ProfileID: r.id(), OtherProfile: r.id(), Rule: r.word(), EventID: r.text(20)})
 	b.Aliases = append(b.Aliases, schemas.Alias{AliasID: r.id(), ProfileID: r.id(), Since: r.time()})
+	b.Attributions = append(b.Attributions, schemas.Attribution{Leaf: r.Uint32(), ProfileID: r.id(), Since: r.time()})
 }
 
 func (r *builder) person(b *schemas.Batch) {

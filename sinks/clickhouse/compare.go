@@ -51,6 +51,15 @@ type ChangedColumn struct{ Name, Live, Other string }
 // bookkeeping are columns that tell how and when a row was written, not what it says, by table or for all.
 var bookkeeping = map[string][]string{"": {"_batch", "_version", "version", "processed_time"}, "dead_letters": {"time"}}
 
+// apart are tables about batches, state and squashing, which no comparison is about.
+var apart = []string{"commits", "state_backups", "squash_points"}
+
+// resolved are the tables whose rows are compared by the person that they belong to now, since one database may have been squashed.
+var resolved = []string{"events", "order_lines"}
+
+// personPlace stands in an expression for the person that a row belongs to now.
+const personPlace = "{person}"
+
 // Compare tells for every table how two databases of one server differ, by key and as FINAL shows them: such as that of a live run and
 // that of a rebuild. It leaves out which batch wrote a row and when, and the tables about batches. The work is done by the server, so
 // that both databases must be on the one that live names; other's address must be the same.
@@ -68,7 +77,7 @@ func Compare(ctx context.Context, live, other Config) ([]Difference, error) {
 	defer conn.Close()
 	var all []Difference
 	for _, table := range slices.Sorted(maps.Keys(keys)) {
-		if table == "commits" || table == "state_backups" {
+		if slices.Contains(apart, table) {
 			continue
 		}
 		d, err := compareTable(ctx, conn, comparison{table: table, live: live.Database, other: other.Database})
@@ -131,8 +140,11 @@ func (c *comparison) readColumns(ctx context.Context, conn driver.Conn) error {
 		if slices.Contains(key, name) || slices.Contains(bookkeeping[""], name) || slices.Contains(bookkeeping[c.table], name) {
 			continue
 		}
-		if kind == "JSON" {
+		switch {
+		case kind == "JSON":
 			name = "toString(" + name + ")"
+		case name == "profile_id" && slices.Contains(resolved, c.table):
+			name = personPlace
 		}
 		c.columns = append(c.columns, name)
 	}
@@ -146,7 +158,8 @@ func (c *comparison) keyHash() string { return "sipHash64(" + keys[c.table] + ")
 func (c *comparison) count() string {
 	content := "cityHash64(" + strings.Join(c.columns, ", ") + ")"
 	side := func(database, live string) string {
-		return fmt.Sprintf("SELECT %s AS k, cityHash64(%s) AS k2, %s AS h, %s AS live FROM %s.%s FINAL", c.keyHash(), keys[c.table], content, live, database, c.table)
+		return fmt.Sprintf("SELECT %s AS k, cityHash64(%s) AS k2, %s AS h, %s AS live FROM %s.%s FINAL",
+			c.keyHash(), keys[c.table], strings.ReplaceAll(content, personPlace, resolve(database)), live, database, c.table)
 	}
 	sample := fmt.Sprintf("groupArraySortedIf(%d)", examplesMax)
 	return fmt.Sprintf(`SELECT countIf(kind = 0), countIf(kind = 1), countIf(kind = 2), countIf(kind = 3), %[1]s(k, kind = 1), %[1]s(k, kind = 2), %[1]s(k, kind = 3)
@@ -165,7 +178,7 @@ func (c *comparison) examples(ctx context.Context, conn driver.Conn, kind Kind, 
 		if kind == KindLiveOnly && database == c.other || kind == KindOtherOnly && database == c.live {
 			continue
 		}
-		rows, err := conn.Query(ctx, fmt.Sprintf("SELECT %s, [%s] FROM %s.%s FINAL WHERE %s IN (?)", c.keyText(), c.texts(), database, c.table, c.keyHash()), hashes)
+		rows, err := conn.Query(ctx, fmt.Sprintf("SELECT %s, [%s] FROM %s.%s FINAL WHERE %s IN (?)", c.keyText(), strings.ReplaceAll(c.texts(), personPlace, resolve(database)), database, c.table, c.keyHash()), hashes)
 		if err != nil {
 			return nil, err
 		}
@@ -218,6 +231,9 @@ func (c *comparison) changed(live, other []string) []ChangedColumn {
 	for i, column := range c.columns {
 		if live[i] != other[i] {
 			name := strings.TrimSuffix(strings.TrimPrefix(column, "toString("), ")")
+			if name == personPlace {
+				name = "profile_id"
+			}
 			all = append(all, ChangedColumn{Name: name, Live: live[i], Other: other[i]})
 		}
 	}

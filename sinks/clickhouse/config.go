@@ -38,6 +38,9 @@ type Config struct {
 	DialTimeout  time.Duration
 	WriteTimeout time.Duration // of one INSERT
 	Connections  int           // INSERTs at the same time
+	SquashEvery  time.Duration // how often old rows are given the person that they belong to by now; 0 for never
+	SquashMin    int           // but not for fewer aliases and leaves
+	SquashGrace  time.Duration // how long a query may take and still be right then
 	Fsync        bool          // tables of one server flush rows to disk before they say that they have them
 
 	Retention Retention
@@ -52,7 +55,8 @@ type Retention struct {
 // DefaultConfig has the defaults of every setting.
 func DefaultConfig() Config {
 	return Config{Addr: "127.0.0.1:9000", User: "default", Database: "seamline", Compression: "auto", Properties: "string",
-		DialTimeout: 10 * time.Second, WriteTimeout: 5 * time.Minute, Connections: 4, Fsync: true}
+		DialTimeout: 10 * time.Second, WriteTimeout: 5 * time.Minute, Connections: 4, Fsync: true,
+		SquashEvery: 10 * time.Minute, SquashMin: 20_000, SquashGrace: 5 * time.Minute}
 }
 
 // Flags registers every setting.
@@ -73,6 +77,9 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.DurationVar(&c.DialTimeout, "clickhouse.dial-timeout", c.DialTimeout, "longest time to connect and log in")
 	fs.DurationVar(&c.WriteTimeout, "clickhouse.write-timeout", c.WriteTimeout, "longest time for one INSERT, after which it is tried again")
 	fs.IntVar(&c.Connections, "clickhouse.connections", c.Connections, "most INSERTs at the same time")
+	fs.DurationVar(&c.SquashEvery, "clickhouse.squash.every", c.SquashEvery, "how often merges and unmerges are written into old rows, so that queries need not look them up any more; 0 for never")
+	fs.IntVar(&c.SquashMin, "clickhouse.squash.min", c.SquashMin, "least number of merges and unmerges that are worth rewriting rows for, unless one waits for a day")
+	fs.DurationVar(&c.SquashGrace, "clickhouse.squash.grace", c.SquashGrace, "longest query that is still right about people while rows are rewritten")
 	fs.BoolVar(&c.Fsync, "clickhouse.fsync", c.Fsync, "rows are on disk before a batch counts as written, so that a power cut loses none; tables of a cluster rely on their replicas instead")
 	fs.IntVar(&c.Retention.EventsDays, "clickhouse.retention.events", c.Retention.EventsDays, "days that events are kept; 0 for ever")
 	fs.IntVar(&c.Retention.OrderLinesDays, "clickhouse.retention.order-lines", c.Retention.OrderLinesDays, "days that order lines are kept; 0 for ever")
@@ -111,6 +118,8 @@ func (c *Config) Validate() error {
 		return errors.New("clickhouse.dial-timeout and clickhouse.write-timeout must be longer than nothing")
 	case c.Connections < 1 || c.Connections > connectionsMax:
 		return fmt.Errorf("clickhouse.connections must be between 1 and %d", connectionsMax)
+	case c.SquashEvery < 0 || c.SquashGrace < 0 || c.SquashMin < 0:
+		return errors.New("clickhouse.squash.every, clickhouse.squash.min and clickhouse.squash.grace must not be negative")
 	case c.Properties != "string" && c.Properties != "json":
 		return fmt.Errorf("clickhouse.properties %q is unknown; use string or json", c.Properties)
 	}

@@ -138,7 +138,7 @@ type eventMonth struct {
 	channel, kind                                                     names
 	profile                                                           uuids
 	session, batch                                                    fixed[uint64]
-	identifierIDs                                                     fixed[uint64]
+	identifierIDs, leaf                                               fixed[uint64]
 	identifiers                                                       array
 	machine                                                           fixed[bool]
 	partitionNumber                                                   fixed[int32]
@@ -149,7 +149,7 @@ func newEventMonth(database string, isJSON bool) *eventMonth {
 	m := &eventMonth{
 		at: times(), received: times(), processed: times(), quantity: decimals(), amount: decimals(), revenue: decimals(),
 		dwell: int64s(), offset: int64s(), channel: newNames(schemas.ChannelNames()), kind: newNames(schemas.TypeNames()),
-		profile: ids(), session: uint64s(), batch: uint64s(), identifierIDs: uint64s(), machine: bools(), partitionNumber: int32s(),
+		profile: ids(), session: uint64s(), batch: uint64s(), identifierIDs: uint64s(), leaf: uint64s(), machine: bools(), partitionNumber: int32s(),
 		element: uint32s(), properties: &texts{},
 	}
 	if isJSON {
@@ -159,7 +159,7 @@ func newEventMonth(database string, isJSON bool) *eventMonth {
 	m.block = newBlock(database, "events",
 		named{"event_id", &m.id}, named{"event_time", &m.at}, named{"received_time", &m.received}, named{"processed_time", &m.processed},
 		named{"source", &m.source}, named{"channel", &m.channel}, named{"type", &m.kind}, named{"profile_id", &m.profile},
-		named{"session_id", &m.session}, named{"identifiers", &m.identifiers}, named{"order_id", &m.order}, named{"sku", &m.sku},
+		named{"session_id", &m.session}, named{"identifiers", &m.identifiers}, named{"leaf", &m.leaf}, named{"order_id", &m.order}, named{"sku", &m.sku},
 		named{"quantity", &m.quantity}, named{"amount", &m.amount}, named{"revenue", &m.revenue}, named{"currency", &m.currency},
 		named{"store_id", &m.store}, named{"page_url", &m.pageURL}, named{"page_path", &m.pagePath}, named{"referrer", &m.referrer},
 		named{"campaign_id", &m.campaignID}, named{"campaign_source", &m.campaignSource}, named{"campaign_medium", &m.campaignMedium},
@@ -182,6 +182,7 @@ func (m *eventMonth) add(e *schemas.Event, b *schemas.Batch) {
 	m.session.add(e.SessionID)
 	m.identifierIDs.rows = append(m.identifierIDs.rows, e.IdentifierIDs...)
 	m.identifiers.end()
+	m.leaf.add(uint64(e.Leaf))
 	m.order.add(e.OrderID)
 	m.sku.add(e.SKU)
 	m.quantity.add(int64(e.Quantity))

@@ -26,6 +26,7 @@ func (h *halves) cut(whole [][]*block, b *schemas.Batch) [][]*block {
 	divide(&parts[0].Decisions, &parts[1].Decisions)
 	divide(&parts[0].Identifiers, &parts[1].Identifiers)
 	divide(&parts[0].Aliases, &parts[1].Aliases)
+	divide(&parts[0].Attributions, &parts[1].Attributions)
 	divide(&parts[0].Profiles, &parts[1].Profiles)
 	divide(&parts[0].Memberships, &parts[1].Memberships)
 	divide(&parts[0].Changes, &parts[1].Changes)

@@ -111,3 +111,30 @@ func (t *aliasTable) fill(b *schemas.Batch) []*block {
 	}
 	return t.filled()
 }
+
+// attributionTable is the table leaf_profiles.
+type attributionTable struct {
+	block
+	leaf, batch fixed[uint64]
+	profile     uuids
+	since       fixed[int64]
+}
+
+func newAttributionTable(database string) *attributionTable {
+	t := &attributionTable{leaf: uint64s(), batch: uint64s(), profile: ids(), since: times()}
+	t.block = newBlock(database, "leaf_profiles",
+		named{"leaf", &t.leaf}, named{"profile_id", &t.profile}, named{"since", &t.since}, named{"_batch", &t.batch})
+	return t
+}
+
+func (t *attributionTable) fill(b *schemas.Batch) []*block {
+	t.reset()
+	for i := range b.Attributions {
+		a := &b.Attributions[i]
+		t.leaf.add(uint64(a.Leaf))
+		t.profile.addID(a.ProfileID)
+		t.since.add(int64(a.Since))
+		t.batch.add(b.Number)
+	}
+	return t.filled()
+}

@@ -135,20 +135,3 @@ func (s *Sink) missing(ctx context.Context, from *pool, b *block, batch uint64) 
 	})
 	return uint64(max(0, total)), err
 }
-
-// reload makes the alias dictionary exact at once.
-func (s *Sink) reload(ctx context.Context) error {
-	err := s.pool.do(ctx, func() ch.Query { return ch.Query{Body: reloadStatement(s.cfg)} })
-	if err != nil {
-		return fmt.Errorf("reload the alias dictionary: %w", err)
-	}
-	return nil
-}
-
-func reloadStatement(c Config) string {
-	statement := "SYSTEM RELOAD DICTIONARY "
-	if c.Cluster != "" {
-		statement += "ON CLUSTER `" + c.Cluster + "` "
-	}
-	return statement + c.Database + ".profile_aliases_dict"
-}

@@ -69,7 +69,7 @@ func (m *migrator) run(ctx context.Context) error {
 			return fmt.Errorf("migration %d %s: %w", migration.Version, migration.Name, err)
 		}
 	}
-	if err := m.checkDictionary(ctx); err != nil {
+	if err := m.checkDictionaries(ctx); err != nil {
 		return err
 	}
 	if err := m.flush(ctx); err != nil {
@@ -184,25 +184,36 @@ func (m *migrator) apply(ctx context.Context, migration tables.Migration) error 
 	return nil
 }
 
-// checkDictionary makes sure that the alias dictionary can read its table. It holds the credentials that it was created with, so
-// that it is made again when they no longer work.
-func (m *migrator) checkDictionary(ctx context.Context) error {
-	err := m.conn.Exec(ctx, reloadStatement(m.cfg))
+// checkDictionaries makes sure that the dictionaries can read their tables. They hold the credentials that they were created with, so
+// that they are made again when those no longer work.
+func (m *migrator) checkDictionaries(ctx context.Context) error {
+	err := m.reload(ctx)
 	if err == nil {
 		return nil
 	}
 	if !strings.Contains(err.Error(), "Authentication failed") {
-		return fmt.Errorf("load the alias dictionary: %w", err)
+		return fmt.Errorf("load the dictionaries: %w", err)
 	}
-	s := tables.Aliases()
-	s.SQL = strings.Replace(s.SQL, "CREATE DICTIONARY IF NOT EXISTS", "CREATE OR REPLACE DICTIONARY", 1)
-	if err := m.exec(ctx, s); err != nil {
-		return err
+	for _, s := range tables.Dictionaries() {
+		s.SQL = strings.Replace(s.SQL, "CREATE DICTIONARY IF NOT EXISTS", "CREATE OR REPLACE DICTIONARY", 1)
+		if err := m.exec(ctx, s); err != nil {
+			return err
+		}
 	}
-	if err := m.conn.Exec(ctx, reloadStatement(m.cfg)); err != nil {
-		return fmt.Errorf("load the alias dictionary: %w", err)
+	if err := m.reload(ctx); err != nil {
+		return fmt.Errorf("load the dictionaries: %w", err)
 	}
-	m.log.Info("gave the alias dictionary new credentials", "database", m.cfg.Database)
+	m.log.Info("gave the dictionaries new credentials", "database", m.cfg.Database)
+	return nil
+}
+
+// reload loads all dictionaries.
+func (m *migrator) reload(ctx context.Context) error {
+	for _, name := range dictionaries() {
+		if err := m.conn.Exec(ctx, reloadStatement(m.cfg, name)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

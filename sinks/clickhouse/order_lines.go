@@ -17,19 +17,19 @@ type orderLineTable struct {
 	orderVersion, at                           fixed[int64]
 	profile                                    uuids
 	quantity, unitPrice, discount, total, cost fixed[int64]
-	batch                                      fixed[uint64]
+	leaf, batch                                fixed[uint64]
 	version                                    fixed[[16]byte]
 }
 
 func newOrderLineTable(database string) *orderLineTable {
 	t := &orderLineTable{
-		kind: newNames(schemas.TypeNames()), channel: newNames(schemas.ChannelNames()), orderVersion: int64s(), at: times(), profile: ids(),
+		kind: newNames(schemas.TypeNames()), channel: newNames(schemas.ChannelNames()), orderVersion: int64s(), at: times(), profile: ids(), leaf: uint64s(),
 		quantity: decimals(), unitPrice: decimals(), discount: decimals(), total: decimals(), cost: decimals(), batch: uint64s(),
 		version: bytes16("UInt128"),
 	}
 	t.block = newBlock(database, "order_lines",
 		named{"order_id", &t.order}, named{"store_id", &t.store}, named{"line_id", &t.lineID}, named{"event_id", &t.event},
-		named{"type", &t.kind}, named{"order_version", &t.orderVersion}, named{"time", &t.at}, named{"profile_id", &t.profile},
+		named{"type", &t.kind}, named{"order_version", &t.orderVersion}, named{"time", &t.at}, named{"profile_id", &t.profile}, named{"leaf", &t.leaf},
 		named{"channel", &t.channel}, named{"sku", &t.sku}, named{"name", &t.item}, named{"category", &t.category},
 		named{"brand", &t.brand}, named{"quantity", &t.quantity}, named{"unit_price", &t.unitPrice}, named{"discount", &t.discount},
 		named{"total", &t.total}, named{"cost", &t.cost}, named{"currency", &t.currency}, named{"_batch", &t.batch},
@@ -63,6 +63,7 @@ func (t *orderLineTable) add(e *schemas.Event, i *schemas.Item) {
 	t.orderVersion.add(e.OrderVersion)
 	t.at.add(int64(e.Time))
 	t.profile.addID(e.ProfileID)
+	t.leaf.add(uint64(e.Leaf))
 	t.channel.add(uint8(e.Channel))
 	t.sku.add(i.SKU)
 	t.item.add(i.Name)

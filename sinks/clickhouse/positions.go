@@ -94,7 +94,7 @@ func (s *Sink) Prune(ctx context.Context, before uint64) error {
 		case "profiles", "audience_members":
 			condition = fmt.Sprintf("version < %d", before) // mutations do not take aliases
 		case "commits":
-			if err := s.reload(ctx); err != nil { // the aliases are pruned
+			if err := s.pending.reload(ctx, dictionaries()...); err != nil { // aliases and leaves are pruned
 				return err
 			}
 			condition = fmt.Sprintf("pipeline = %s AND batch < %d", quote(s.pipeline), before)

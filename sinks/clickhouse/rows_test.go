@@ -24,7 +24,7 @@ func expected(b *schemas.Batch) map[string][]row {
 	for place, e := range b.Events {
 		put("events", "event_id", e.ID, "event_time", e.Time, "received_time", e.Received, "processed_time", b.Now, "source", e.Source,
 			"channel", e.Channel.String(), "type", e.Type.String(), "profile_id", e.ProfileID, "session_id", e.SessionID,
-			"identifiers", e.IdentifierIDs, "order_id", e.OrderID, "sku", e.SKU, "quantity", e.Quantity, "amount", e.Amount, "revenue", e.Revenue,
+			"identifiers", e.IdentifierIDs, "leaf", e.Leaf, "order_id", e.OrderID, "sku", e.SKU, "quantity", e.Quantity, "amount", e.Amount, "revenue", e.Revenue,
 			"currency", e.Currency, "store_id", e.StoreID, "page_url", e.PageURL, "page_path", e.PagePath, "referrer", e.Referrer,
 			"campaign_id", e.Campaign.ID, "campaign_source", e.Campaign.Source, "campaign_medium", e.Campaign.Medium,
 			"campaign_name", e.Campaign.Name, "message_id", e.MessageID, "link_url", e.LinkURL, "variant", e.Variant, "dwell_ms", e.DwellMillis,
@@ -41,7 +41,7 @@ func expected(b *schemas.Batch) map[string][]row {
 			version := new(big.Int).Lsh(big.NewInt(e.OrderVersion), 64)
 			version.Add(version, new(big.Int).SetUint64(b.Number<<20+uint64(place)))
 			put("order_lines", "order_id", e.OrderID, "store_id", e.StoreID, "line_id", line, "event_id", e.ID, "type", e.Type.String(),
-				"order_version", e.OrderVersion, "time", e.Time, "profile_id", e.ProfileID, "channel", e.Channel.String(), "sku", i.SKU, "name", i.Name,
+				"order_version", e.OrderVersion, "time", e.Time, "profile_id", e.ProfileID, "leaf", e.Leaf, "channel", e.Channel.String(), "sku", i.SKU, "name", i.Name,
 				"category", i.Category, "brand", i.Brand, "quantity", sign*i.Quantity, "unit_price", i.UnitPrice, "discount", sign*i.Discount,
 				"total", sign*i.Total, "cost", sign*i.Cost, "currency", e.Currency, "_batch", b.Number, "_version", version)
 		}
@@ -62,6 +62,9 @@ func expected(b *schemas.Batch) map[string][]row {
 	}
 	for _, a := range b.Aliases {
 		put("profile_aliases", "alias_id", a.AliasID, "profile_id", a.ProfileID, "since", a.Since, "_batch", b.Number)
+	}
+	for _, a := range b.Attributions {
+		put("leaf_profiles", "leaf", a.Leaf, "profile_id", a.ProfileID, "since", a.Since, "_batch", b.Number)
 	}
 	for _, m := range b.Memberships {
 		put("audience_members", "audience", m.Audience, "profile_id", m.ProfileID, "member", m.Member, "since", m.Since, "until", m.Until,
@@ -254,6 +257,6 @@ func (s *Sink) sample() *schemas.Batch {
 	return &schemas.Batch{Number: 1, Now: start,
 		Events:  []*schemas.Event{{ID: "1", Source: "s", Channel: 1, Type: schemas.TypeOrder, Time: start, OrderID: "1", Items: make([]schemas.Item, 1), Record: record}},
 		Rejects: []schemas.Reject{{Record: record}}, Decisions: make([]schemas.Decision, 1), Identifiers: make([]schemas.IdentifierRow, 1),
-		Aliases: make([]schemas.Alias, 1), Profiles: make([]schemas.Profile, 1), Memberships: make([]schemas.Membership, 1),
+		Aliases: make([]schemas.Alias, 1), Attributions: make([]schemas.Attribution, 1), Profiles: make([]schemas.Profile, 1), Memberships: make([]schemas.Membership, 1),
 		Changes: make([]schemas.AudienceChange, 1)}
 }

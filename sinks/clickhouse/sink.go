@@ -46,6 +46,7 @@ type Sink struct {
 	tables  []table // all but commits, for their names; each plan has its own
 	commits *commitTable
 	plans   plans
+	pending *pending // what the dictionaries hold
 	state   *stateTable
 	aside   *pool      // for questions and deletions
 	writing sync.Mutex // held by Write, so that batches are written one after the other
@@ -102,6 +103,7 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Sink, error) {
 	}
 	s := &Sink{cfg: cfg, pipeline: opt.PipelineID, isPlain: opt.Plain, log: opt.Log, pool: pool, clock: time.Now, tables: allTables(cfg.Database, isJSON),
 		commits: newCommitTable(cfg.Database, opt), state: newStateTable(cfg.Database, state), aside: aside}
+	s.pending = newPending(cfg, pool, &s.writing)
 	s.plans.make = func() *plan {
 		p := &plan{tables: allTables(cfg.Database, isJSON), commits: newCommitTable(cfg.Database, opt), spare: newHalves(cfg.Database, isJSON)}
 		if opt.Plain {
@@ -117,7 +119,7 @@ func allTables(database string, isJSON bool) []table {
 	// Those with the most rows first, so that they do not wait for a connection.
 	return []table{&eventTable{database: database, isJSON: isJSON}, newProfileTable(database), newIdentifierTable(database),
 		newOrderLineTable(database), newIdentityLogTable(database), newDeadLetterTable(database), newMemberTable(database),
-		newChangeTable(database), newAliasTable(database)}
+		newChangeTable(database), newAliasTable(database), newAttributionTable(database)}
 }
 
 // prepare migrates, however long that has to wait for a server, and tells whether events.properties has the JSON type.
@@ -148,7 +150,7 @@ func prepare(ctx context.Context, cfg Config, opt Options) (isJSON bool, err err
 // Name is the sink's stable name.
 func (s *Sink) Name() string { return "clickhouse" }
 
-// Write makes a batch durable in every table, and its aliases known to the dictionary. Its row in commits is written last. It sends
+// Write makes a batch durable in every table, and what it says about aliases and leaves known to the dictionaries. Its row in commits is written last. It sends
 // what Plan gave for the batch, and plans by itself where Plan was not called.
 func (s *Sink) Write(ctx context.Context, b *schemas.Batch) error {
 	s.writing.Lock()
@@ -168,6 +170,9 @@ func (s *Sink) Write(ctx context.Context, b *schemas.Batch) error {
 }
 
 func (s *Sink) write(ctx context.Context, b *schemas.Batch, p *plan) error {
+	if err := s.pending.begin(ctx, b.Number); err != nil {
+		return err
+	}
 	var tables sync.WaitGroup
 	failed := make([]error, len(p.blocks))
 	for i, blocks := range p.blocks {
@@ -177,10 +182,8 @@ func (s *Sink) write(ctx context.Context, b *schemas.Batch, p *plan) error {
 	if err := errors.Join(failed...); err != nil {
 		return err
 	}
-	if len(b.Aliases) > 0 {
-		if err := s.reload(ctx); err != nil {
-			return err
-		}
+	if err := s.pending.reloadChanged(ctx, b); err != nil {
+		return err
 	}
 	fault.At(fault.PointTables)
 	return s.insertAll(ctx, p.commits.fill(b), b.Number) // again, for what was measured since
