@@ -103,20 +103,41 @@ func (s *Search) Answer() Answer {
 		a.Chain = append(s.chain(0, s.met.at), s.chain(1, s.met.at)...)
 	}
 	if s.limits.Whole && !s.isCut {
-		a.OldestA, a.OldestB = s.oldest(0), s.oldest(1)
+		a.ProfileA, a.ProfileB = s.person(0), s.person(1)
 	}
 	return a
 }
 
-// oldest gives the oldest identifier that a side reached by links that hold.
-func (s *Search) oldest(i int) uint64 {
-	var oldest uint64
-	for id, h := range s.sides[i].reached {
-		if h.broken == 0 && (oldest == 0 || id < oldest) {
-			oldest = id
+// person gives the profile of the group that a side found whole: that of the newest row which tells it of one of the group's members.
+func (s *Search) person(i int) schemas.ProfileID {
+	var newest schemas.Decision
+	var person schemas.ProfileID
+	tell := func(d schemas.Decision, p schemas.ProfileID) {
+		if d.Position > newest.Position && !p.IsZero() {
+			newest, person = d, p
 		}
 	}
-	return oldest
+	reached := s.sides[i].reached
+	for id, h := range reached {
+		if h.broken > 0 {
+			continue
+		}
+		n := s.node(id)
+		for _, d := range []schemas.Decision{n.retracted, n.quarantined, n.split} {
+			tell(d, d.ProfileID)
+		}
+		for _, l := range n.links {
+			other, is := reached[l.other(id)]
+			state, _ := s.stateOf(l)
+			switch inside := is && other.broken == 0 && state == Holds; {
+			case l.now.Kind == schemas.DecisionRefused && l.now.B == id:
+				tell(l.now, l.now.OtherProfile)
+			case l.now.A == id && l.now.Kind != schemas.DecisionLinked && l.now.Kind != schemas.DecisionMerged, inside:
+				tell(l.now, l.now.ProfileID)
+			}
+		}
+	}
+	return person
 }
 
 // chain gives the steps between an end and an identifier, in the direction from a to b.
@@ -152,10 +173,4 @@ func (s *Search) Pair(a, b uint64) (Step, bool) {
 		}
 	}
 	return Step{}, false
-}
-
-// Barrier gives the row that puts all links of an identifier that was looked at out of force, unless later rows brought some back.
-func (s *Search) Barrier(id uint64) (schemas.Decision, bool) {
-	n := s.node(id)
-	return n.barrier, n.barrier.Position != 0
 }

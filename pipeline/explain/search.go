@@ -49,8 +49,8 @@ type Answer struct {
 	Chain     []Step // from a to b; where they are apart, it has links that do not hold; empty without any evidence
 	Truncated bool   // the limits ended the search before it was sure
 	Seen      int    // identifiers that were looked at
-	// The oldest identifier of each end's group, where the whole groups were asked for and looked at; else 0.
-	OldestA, OldestB uint64
+	// The person of each end's group by the newest row that tells, where the whole groups were asked for and looked at; else zero.
+	ProfileA, ProfileB schemas.ProfileID
 }
 
 // Limits bound a search.
@@ -58,7 +58,7 @@ type Limits struct {
 	Identifiers int  // that are looked at
 	Waves       int  // of questions
 	Broken      int  // links that do not hold, in a chain
-	Whole       bool // look at the whole groups of both ends, to find the oldest identifiers
+	Whole       bool // look at the whole groups of both ends, to find whose they are
 }
 
 // DefaultLimits are enough for groups of 100,000 identifiers.
@@ -87,10 +87,11 @@ type Search struct {
 
 // node is what is known about an identifier.
 type node struct {
-	id      uint64
-	loaded  bool
-	barrier schemas.Decision // the newest row that puts all its links out of force; Position 0 for none
-	links   []*link
+	id     uint64
+	loaded bool
+	// The newest rows about the identifier as a whole; Position 0 for none.
+	retracted, quarantined, split schemas.Decision
+	links                         []*link
 }
 
 // link is what is known about a pair.
@@ -185,14 +186,7 @@ func (s *Search) learn(d schemas.Decision) {
 	case d.A == 0:
 		return
 	case d.B == 0:
-		if d.Kind != schemas.DecisionQuarantined && d.Kind != schemas.DecisionRetracted {
-			return
-		}
-		if n := s.node(d.A); d.Position > n.barrier.Position {
-			n.barrier = d
-		}
-		return
-	case d.Kind == schemas.DecisionSplit:
+		s.node(d.A).learn(d)
 		return
 	}
 	l := s.linkOf(d.A, d.B)
@@ -207,6 +201,24 @@ func (s *Search) learn(d schemas.Decision) {
 	}
 	if d.Position > l.now.Position {
 		l.now = d
+	}
+}
+
+// learn takes a row about the identifier as a whole.
+func (n *node) learn(d schemas.Decision) {
+	var newest *schemas.Decision
+	switch d.Kind {
+	case schemas.DecisionRetracted:
+		newest = &n.retracted
+	case schemas.DecisionQuarantined:
+		newest = &n.quarantined
+	case schemas.DecisionSplit:
+		newest = &n.split
+	default:
+		return
+	}
+	if d.Position > newest.Position {
+		*newest = d
 	}
 }
 
@@ -225,25 +237,31 @@ func (s *Search) linkOf(a, b uint64) *link {
 	return l
 }
 
-// stateOf says what is known of a link, and the row that says so. A link with an end that is not loaded may turn out not to hold.
+// stateOf says what is known of a link, and the row that says so. A link with an end that is not loaded may turn out not to hold. A link
+// that was retracted before one of its ends was quarantined is retracted still, when that ends.
 func (s *Search) stateOf(l *link) (State, schemas.Decision) {
-	now := l.now
-	for _, id := range [2]uint64{l.a, l.b} {
-		if b := s.node(id).barrier; b.Position > now.Position {
-			now = b
-		}
-	}
+	a, b := s.node(l.a), s.node(l.b)
+	retracted, quarantined := newer(a.retracted, b.retracted), newer(a.quarantined, b.quarantined)
 	switch {
-	case now.Position == 0:
+	case retracted.Position > l.now.Position:
+		return Retracted, retracted
+	case l.now.Position == 0:
 		return Refused, l.hands // a change of hands without any link
-	case now.Kind == schemas.DecisionRefused:
-		return Refused, now
-	case now.Kind == schemas.DecisionRetracted:
-		return Retracted, now
-	case now.Kind == schemas.DecisionQuarantined:
-		return Quarantined, now
+	case l.now.Kind == schemas.DecisionRetracted:
+		return Retracted, l.now
+	case quarantined.Position > l.now.Position:
+		return Quarantined, quarantined
+	case l.now.Kind == schemas.DecisionRefused:
+		return Refused, l.now
 	}
-	return Holds, now
+	return Holds, l.now
+}
+
+func newer(d, e schemas.Decision) schemas.Decision {
+	if e.Position > d.Position {
+		return e
+	}
+	return d
 }
 
 // arrive reaches the identifiers that a side looks at, all of which are loaded, and plans to look at their neighbours. All are one step

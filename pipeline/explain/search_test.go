@@ -158,24 +158,43 @@ func TestSearchLimits(t *testing.T) {
 	}
 }
 
+// profile names the person of an oldest identifier.
+func profile(n byte) schemas.ProfileID { return schemas.ProfileID{n} }
+
 func TestWholeGroups(t *testing.T) {
 	t.Parallel()
 	limits := DefaultLimits()
 	limits.Whole = true
-	s := (&story{}).links(5, 4, 4, 3, 8, 9, 9, 7, 3, 1)
-	s.add(schemas.DecisionRefused, 4, 9, "limit user_id 1")
-	f := func(a, b, oldestA, oldestB uint64, want string) {
+	s := &story{}
+	row := func(kind schemas.DecisionKind, a, b uint64, of, other byte) {
+		s.add(kind, a, b, "r")
+		s.rows[len(s.rows)-1].ProfileID, s.rows[len(s.rows)-1].OtherProfile = profile(of), profile(other)
+	}
+	f := func(a, b uint64, personA, personB byte, want string) {
 		t.Helper()
 		got := s.search(t, a, b, limits)
-		if got.OldestA != oldestA || got.OldestB != oldestB || got.text() != want {
-			t.Errorf("%d and %d: oldest %d and %d, %s; want %d and %d, %s", a, b, got.OldestA, got.OldestB, got.text(), oldestA, oldestB, want)
+		if got.ProfileA != profile(personA) || got.ProfileB != profile(personB) || got.text() != want {
+			t.Errorf("%d and %d: %s and %s, %s; want %d and %d, %s", a, b, got.ProfileA, got.ProfileB, got.text(), personA, personB, want)
 		}
 	}
+	row(schemas.DecisionLinked, 5, 4, 4, 0)
+	f(5, 4, 4, 4, "5-4")
+	f(5, 20, 4, 0, "apart")
+	row(schemas.DecisionLinked, 8, 9, 8, 0)
+	row(schemas.DecisionMerged, 3, 4, 3, 4)
+	row(schemas.DecisionRefused, 4, 9, 3, 8)
+	row(schemas.DecisionMerged, 9, 7, 7, 8)
+	row(schemas.DecisionMerged, 3, 1, 1, 3)
 	f(5, 4, 1, 1, "5-4")
-	f(5, 8, 1, 7, "apart 5-4-refused(limit user_id 1)-9-8")
-	f(8, 5, 7, 1, "apart 8-9-refused(limit user_id 1)-4-5")
+	f(5, 8, 1, 7, "apart 5-4-refused(r)-9-8")
+	f(8, 5, 7, 1, "apart 8-9-refused(r)-4-5")
 	f(5, 5, 1, 1, "")
-	f(5, 20, 1, 20, "apart")
+	row(schemas.DecisionRetracted, 4, 3, 4, 0)
+	row(schemas.DecisionSplit, 4, 0, 4, 1)
+	f(5, 3, 4, 1, "apart 5-4-retracted(r)-3")
+	row(schemas.DecisionQuarantined, 4, 0, 4, 0)
+	row(schemas.DecisionSplit, 5, 0, 5, 4)
+	f(5, 4, 5, 4, "apart 5-quarantined(r)-4")
 }
 
 // TestSearchAgainstNaive compares answers on random logs with those of the plainest search: the newest row of each pair, and breadth first
@@ -239,28 +258,40 @@ func randomStory(rnd *rand.Rand, identifiers, rows int) *story {
 
 // state is the newest of the rows that are about a pair, or about all links of one of its ends.
 func (s *story) state(a, b uint64) (State, bool) {
-	state, known := Refused, false
+	state, known, isRetracted, isQuarantined := Refused, false, false, false
 	for _, d := range s.rows {
 		isPair := d.A == a && d.B == b || d.A == b && d.B == a
 		isEnd := d.B == 0 && (d.A == a || d.A == b)
-		switch {
-		case isPair:
-			known = true
-		case !isEnd:
-			continue
-		}
+		known = known || isPair
 		switch d.Kind {
-		case schemas.DecisionLinked, schemas.DecisionMerged:
-			state = Holds
-		case schemas.DecisionRefused:
-			state = Refused
+		case schemas.DecisionLinked, schemas.DecisionMerged, schemas.DecisionRefused:
+			if isPair {
+				isRetracted, isQuarantined, state = false, false, Holds
+				if d.Kind == schemas.DecisionRefused {
+					state = Refused
+				}
+			}
 		case schemas.DecisionRetracted:
-			state = Retracted
+			isRetracted = isRetracted || isPair || isEnd
 		case schemas.DecisionQuarantined:
-			state = Quarantined
+			isQuarantined = isQuarantined || isEnd && s.decided(a, b, d.Position)
 		}
 	}
+	switch {
+	case isRetracted:
+		return Retracted, known
+	case isQuarantined:
+		return Quarantined, known
+	}
 	return state, known
+}
+
+// decided tells whether a row before a position decided about a pair.
+func (s *story) decided(a, b, before uint64) bool {
+	return slices.ContainsFunc(s.rows, func(d schemas.Decision) bool {
+		isPair := d.A == a && d.B == b || d.A == b && d.B == a
+		return isPair && d.Position < before && d.Kind != schemas.DecisionDemoted && d.Kind != schemas.DecisionRetracted
+	})
 }
 
 // naive gives the fewest links that do not hold on any way, -1 for no way, and the length of the shortest way of links that hold.
@@ -303,7 +334,7 @@ func TestSearchOfLargeGroups(t *testing.T) {
 		t.Helper()
 		by := map[uint64][]schemas.Decision{}
 		for i := uint64(2); i <= n; i++ {
-			d := schemas.Decision{Position: i, Kind: schemas.DecisionLinked, A: parent(i), B: i}
+			d := schemas.Decision{Position: i, Kind: schemas.DecisionLinked, A: parent(i), B: i, ProfileID: profile(1)}
 			by[d.A], by[d.B] = append(by[d.A], d), append(by[d.B], d)
 		}
 		for _, whole := range []bool{false, true} {
@@ -319,8 +350,8 @@ func TestSearchOfLargeGroups(t *testing.T) {
 				s.Add(rows, false)
 			}
 			got := s.Answer()
-			if !got.Together || got.Truncated || waves > wavesMax || whole && (got.OldestA != 1 || got.Seen != n) {
-				t.Errorf("%s: together %v, truncated %v, %d waves, %d seen, oldest %d", name, got.Together, got.Truncated, waves, got.Seen, got.OldestA)
+			if !got.Together || got.Truncated || waves > wavesMax || whole && (got.ProfileA != profile(1) || got.Seen != n) {
+				t.Errorf("%s: together %v, truncated %v, %d waves, %d seen, person %s", name, got.Together, got.Truncated, waves, got.Seen, got.ProfileA)
 			}
 		}
 	}
