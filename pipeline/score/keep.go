@@ -223,11 +223,14 @@ const stateFormat = 1
 func (s *Stage) encodeProfile(b []byte) []byte {
 	b = append(b, stateFormat)
 	f := &s.fold
-	var empty leaf
 	for _, i := range f.leaves {
-		l := &empty
-		if int(i) < s.leaves.Len() {
-			l = s.leaves.At(i)
+		// A leaf may be there before anything happened in it, made for what happens in another.
+		if int(i) >= s.leaves.Len() {
+			continue
+		}
+		l, none := s.leaves.At(i), leaf{}
+		if none.unsaved, none.totals, none.totalsKnown = l.unsaved, l.totals, l.totalsKnown; *l == none {
+			continue
 		}
 		b = binary.AppendUvarint(b, uint64(i))
 		b = appendLeaf(b, l)

@@ -21,7 +21,7 @@ import (
 )
 
 // Format is the version of the layout that this build writes. Format 1 kept the intents in the store, and had other entries.
-const Format = 2
+const Format = 3
 
 // Errors of Open, Load and Commit. Damage is schemas.ErrDamaged.
 var (
