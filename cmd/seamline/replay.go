@@ -157,6 +157,9 @@ func (r *pipelineRun) beginRebuild(ctx context.Context, last uint64) error {
 	}
 	first := max(last, point.Batch, r.journal.Newest()) + 1
 	r.closeJournal(ctx)
+	if err := r.tables.Unsquash(ctx); err != nil {
+		return err
+	}
 	r.log.Info("rebuilding everything from the topics", "batch", first)
 	return r.store.Begin(state.Point{Batch: first - 1, Rebuild: first, Installation: r.installation})
 }
@@ -190,6 +193,7 @@ func replayCompare(ctx context.Context, s *settings, opt *replayOptions) (err er
 	}
 	beside := *s
 	beside.ClickHouse.Database, beside.HTTPAddr, beside.BackupEvery = s.ClickHouse.Database+"_replay", "", 0
+	beside.ClickHouse.SquashEvery = 0
 	if beside.StateDir, err = os.MkdirTemp(filepath.Dir(filepath.Clean(s.StateDir)), "seamline-replay-"); err != nil {
 		return err
 	}

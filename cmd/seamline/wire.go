@@ -187,6 +187,7 @@ func (r *pipelineRun) process(ctx context.Context) error {
 		return err
 	}
 	defer source.Close()
+	defer r.keepSquashed(ctx)()
 	r.health.Set("line", nil)
 	r.log.Info("running", "batch", r.store.Point().Batch)
 	if err := l.Run(ctx, source); err != nil {

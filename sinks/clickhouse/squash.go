@@ -13,6 +13,8 @@ import (
 type Squashing struct {
 	Bound func() uint64 // the newest batch that no sink has yet to write and no checkpoint has yet to store; 0 for none
 	Leads func() bool   // whether this instance, and no other, writes; nil for always
+
+	DictionariesOnly bool // rewrite no rows
 }
 
 // squashedTables have rows of people, whose id is rewritten.
@@ -106,7 +108,7 @@ func (k *squasher) turn(ctx context.Context) error {
 	if err := k.empty(ctx, at); err != nil {
 		return err
 	}
-	isDue := k.cfg.SquashEvery > 0 && k.retire == 0 && w.ripe > 0 && (w.ripe >= uint64(k.cfg.SquashMin) || w.age >= pendingAgeMax) &&
+	isDue := k.cfg.SquashEvery > 0 && !k.DictionariesOnly && k.retire == 0 && w.ripe > 0 && (w.ripe >= uint64(k.cfg.SquashMin) || w.age >= pendingAgeMax) &&
 		(k.ended.IsZero() || k.clock().Sub(k.ended) >= k.cfg.SquashEvery)
 	if isDue || w.recent > max(recentRowsMax, (w.aliases+w.leaves)/recentShare) {
 		if err := k.settle(ctx, bound); err != nil {
