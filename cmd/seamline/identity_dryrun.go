@@ -1,0 +1,10 @@
+package main
+
+import (
+	"context"
+	"errors"
+)
+
+func runIdentityDryRun(_ context.Context, _ []string) error {
+	return errors.New("soon")
+}
