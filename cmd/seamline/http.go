@@ -16,7 +16,7 @@ import (
 // httpStopMax bounds how long open requests may hold up the end of the process.
 const httpStopMax = 3 * time.Second
 
-// serveHTTP serves health, readiness and metrics until ctx ends, and gives the address it listens on.
+// serveHTTP serves health, readiness, metrics and the API until ctx ends, and gives the address it listens on.
 func (r *pipelineRun) serveHTTP(ctx context.Context) (string, func(), error) {
 	if r.HTTPAddr == "" {
 		return "", func() {}, nil
@@ -58,6 +58,7 @@ func (r *pipelineRun) handler() http.Handler {
 		fmt.Fprintln(w, "ready")
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry, promhttp.HandlerOpts{}))
+	(&api{settings: r.settings, log: r.log, slots: make(chan struct{}, apiAtOnceMax)}).routes(mux)
 	if r.HTTPPprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

@@ -47,6 +47,8 @@ type settings struct {
 	BackupEvery     time.Duration
 	HTTPAddr        string
 	HTTPPprof       bool
+	HTTPToken       string
+	HTTPTokenFile   string
 	LogLevel        string
 	LogFormat       string
 }
@@ -87,7 +89,9 @@ func (s *settings) flags(fs *flag.FlagSet) {
 	fs.Var(&s.StateMemory, "state.memory", "ceiling of the process's memory, such as 8GiB: cold state stays on disk, and batches are no larger than fits; 0 for none")
 	fs.DurationVar(&s.CheckpointEvery, "state.checkpoint.every", s.CheckpointEvery, "how often changed state is stored")
 	fs.DurationVar(&s.BackupEvery, "state.backup.every", s.BackupEvery, "how often stored state is copied to ClickHouse, from which an instance without a state directory restores; 0 for never")
-	fs.StringVar(&s.HTTPAddr, "http.addr", s.HTTPAddr, "address of health, readiness and metrics; empty for none")
+	fs.StringVar(&s.HTTPAddr, "http.addr", s.HTTPAddr, "address of health, readiness, metrics and the API; empty for none")
+	fs.StringVar(&s.HTTPToken, "http.token", s.HTTPToken, "bearer token that callers of the API under /v1 must show; without one and without http.token-file nobody is let in")
+	fs.StringVar(&s.HTTPTokenFile, "http.token-file", s.HTTPTokenFile, "file that holds http.token; read again at each request, so that it may be renewed")
 	fs.BoolVar(&s.HTTPPprof, "http.pprof", s.HTTPPprof, "serve profiles under /debug/pprof/")
 	fs.StringVar(&s.LogLevel, "log.level", s.LogLevel, "debug, info, warn or error")
 	fs.StringVar(&s.LogFormat, "log.format", s.LogFormat, "text or json")
@@ -110,6 +114,10 @@ func (s *settings) validate() error {
 		return errors.New("state.checkpoint.every must be longer than nothing")
 	case s.BackupEvery < 0:
 		return errors.New("state.backup.every must not be negative")
+	case s.HTTPToken != "" && s.HTTPTokenFile != "":
+		return errors.New("http.token and http.token-file exclude each other")
+	case s.HTTPToken != "" && len(s.HTTPToken) < tokenBytesMin:
+		return fmt.Errorf("http.token must have at least %d characters", tokenBytesMin)
 	case s.StateMemory != 0 && s.StateMemory < stateMemoryMin:
 		return errors.New("state.memory must be 0 or at least 256MiB")
 	}
