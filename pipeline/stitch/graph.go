@@ -12,9 +12,6 @@ import (
 	"github.com/seamline/seamline/schemas"
 )
 
-// fingerprint names a namespace and a normalised value.
-type fingerprint [2]uint64
-
 // node is what nearly every event reads of an identifier. It is small, so that many fit where reading is fast.
 type node struct {
 	parent    uint32 // towards the root of the group, which is its oldest identifier; never younger than the node
@@ -106,7 +103,7 @@ type graph struct {
 	k0, k1    uint64
 	names     []string // namespaces by index
 	nameIndex map[string]uint16
-	index     *slab.Table[fingerprint, uint32]
+	index     *slab.Index // identifiers by print
 	nodes     *slab.Slab[node]
 	rows      *slab.Slab[row] // in step with nodes
 	leaves    *slab.Slab[leaf]
@@ -129,8 +126,7 @@ func newGraph(key []byte, space *slab.Space) *graph {
 	sum := mac.Sum(nil)
 	g := &graph{
 		hash: mac, sum: sum, k0: binary.LittleEndian.Uint64(sum), k1: binary.LittleEndian.Uint64(sum[8:]), nameIndex: map[string]uint16{},
-		// A fingerprint is a keyed hash already.
-		index: slab.NewTable[fingerprint, uint32](space, func(f fingerprint) uint64 { return f[0] }),
+		index: slab.NewIndex(space),
 		nodes: slab.NewSlab[node](space), rows: slab.NewSlab[row](space), leaves: slab.NewSlab[leaf](space),
 		profiles: slab.NewSlab[profile](space), links: slab.NewSlab[link](space), renewals: slab.NewSlab[renewal](space), pairs: slab.NewTable[uint64, uint32](space, slab.Hash64),
 		sums: slab.NewTable[uint64, sums](space, slab.Hash64), claims: slab.NewSlab[claim](space), texts: slab.NewSlab[text](space),
@@ -146,10 +142,10 @@ func newGraph(key []byte, space *slab.Space) *graph {
 }
 
 // print fingerprints a value with a keyed hash, so that nobody can choose values that collide.
-func (g *graph) print(scratch []byte, namespace, value string) (fingerprint, []byte) {
+func (g *graph) print(scratch []byte, namespace, value string) (slab.Print, []byte) {
 	scratch = append(append(append(scratch[:0], namespace...), 0), value...)
 	hi, lo := siphash.Hash128(g.k0, g.k1, scratch)
-	return fingerprint{hi, lo}, scratch
+	return slab.Print{Hash: hi, Check: uint32(lo)}, scratch
 }
 
 // mac gives the first bytes of the HMAC of parts, which a zero byte separates.

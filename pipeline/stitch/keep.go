@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -20,7 +21,7 @@ type unsaved struct {
 
 // fresh is the fingerprint of a new identifier.
 type fresh struct {
-	print fingerprint
+	print slab.Print
 	id    uint32
 }
 
@@ -123,8 +124,8 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 		e.put(keyIdentifier, id)
 	}
 	for _, f := range u.prints {
-		e.value = binary.LittleEndian.AppendUint64(e.value[:0], f.print[0])
-		e.value = binary.LittleEndian.AppendUint64(e.value, f.print[1])
+		e.value = binary.LittleEndian.AppendUint64(e.value[:0], f.print.Hash)
+		e.value = binary.LittleEndian.AppendUint32(e.value, f.print.Check)
 		e.put(keyPrint, f.id)
 	}
 	for p := u.founded; int(p) < g.profiles.Len(); p++ {

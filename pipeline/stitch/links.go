@@ -43,6 +43,7 @@ const (
 	linkNewB                            // the same of b
 	linkSeenOnly                        // none of the two was the event's head: counts for fan-out only
 	linkVoid                            // was seen only, and is a link with an index of its own now
+	linkWindowed                        // an end has a window, after which the link is renewed
 	linkInUnsaved                       // stands in the list of this name
 
 	storedLinkFlags = linkInUnsaved - 1

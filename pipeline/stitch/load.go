@@ -4,13 +4,14 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/schemas"
 )
 
 // Sizes of encoded entries.
 const (
 	identifierBytes = 16 + 2 + 2 + 3*4 + 3*8 + 2 // and its display text
-	printBytes      = 16
+	printBytes      = 8 + 4
 	profileBytes    = 16 + 4 + 8 + 1
 	linkBytes       = 4 + 4 + 8 + 4 + 2
 	renewalBytes    = 8 + 4 + 4
@@ -83,7 +84,10 @@ func (g *graph) decode(key, v []byte) error {
 		if len(v) != printBytes || int(i) >= g.nodes.Len() {
 			return errEntry
 		}
-		g.index.Put(fingerprint{binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[8:])}, i)
+		if i == 0 {
+			return errEntry
+		}
+		g.index.Put(slab.Print{Hash: binary.LittleEndian.Uint64(v), Check: binary.LittleEndian.Uint32(v[8:])}, i)
 		return nil
 	case keyProfile:
 		return g.decodeProfile(i, v)

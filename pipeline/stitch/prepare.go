@@ -1,14 +1,16 @@
 package stitch
 
 import (
+	"slices"
 	"unsafe"
 
+	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/schemas"
 )
 
 // form is an identifier of an event in the one form in which it is compared.
 type form struct {
-	print fingerprint
+	print slab.Print
 	ns    *Namespace // nil where the value has the wrong form
 	value string     // normalised
 	id    uint32     // of the identifier, where it was known when the batch began
@@ -21,11 +23,13 @@ type prepared struct {
 	starts []int // where each event's forms begin, and the end
 	next   int   // the event that is expected next
 	one    []form
+	prints []slab.Print
+	ids    []uint32
 }
 
 // What one identifier of an event can add to the state: when it is new, and in any case. The text comes in addition.
 const (
-	newBytes = int64(unsafe.Sizeof(node{}) + unsafe.Sizeof(row{}) + unsafe.Sizeof(fingerprint{}) + 8 + unsafe.Sizeof(profile{}))
+	newBytes = int64(unsafe.Sizeof(node{}) + unsafe.Sizeof(row{}) + 2*16 + unsafe.Sizeof(profile{}))
 	// A link with its place in the table of pairs, the sums of a group, a claim, two leaves and a kiosk's profile.
 	knownBytes = int64(2*unsafe.Sizeof(link{}) + 3*16 + unsafe.Sizeof(sums{})/sumsMin + unsafe.Sizeof(claim{}) + 2*unsafe.Sizeof(leaf{}) + unsafe.Sizeof(profile{}))
 	textBytes  = 16 // what a display text may be longer than its value, with the end of its last piece
@@ -41,14 +45,18 @@ func (s *Stage) prepare(b *schemas.Batch) (bytes int64) {
 		r.forms = s.appendForms(r.forms, e)
 	}
 	r.starts = append(r.starts, len(r.forms))
+	r.prints, r.ids = r.prints[:0], slices.Grow(r.ids[:0], len(r.forms))[:len(r.forms)]
 	for i := range r.forms {
+		r.prints = append(r.prints, r.forms[i].print)
+	}
+	s.g.index.GetAll(r.prints, r.ids)
+	for i, id := range r.ids {
 		f := &r.forms[i]
 		if f.ns == nil {
 			continue
 		}
 		bytes += knownBytes
-		var known bool
-		if f.id, known = s.g.index.Get(f.print); !known {
+		if f.id = id; id == 0 {
 			bytes += newBytes + textBytes + int64(len(f.value))
 		}
 	}

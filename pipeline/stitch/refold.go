@@ -313,10 +313,11 @@ func (s *Stage) command(e *schemas.Event) {
 		done = s.retract(a, b, rule)
 	case schemas.CommandQuarantine:
 		if done = !n.is(isQuarantined); done {
+			n.flags &^= isExempt
 			s.quarantine(a, rule)
 		}
 	case schemas.CommandRelease:
-		if done = n.is(isQuarantined); done {
+		if done = !n.is(isExempt); done {
 			s.release(a)
 		}
 	case schemas.CommandErase:
@@ -372,6 +373,11 @@ func (s *Stage) withdraw(id uint32, links []uint32, flags linkFlags) {
 // release ends a quarantine. What the fan-out of the identifier is does not count any more.
 func (s *Stage) release(id uint32) {
 	n := s.g.nodes.At(id)
+	if !n.is(isQuarantined) { // nothing will be learned about it
+		n.flags |= isExempt
+		s.changeIdentifier(id)
+		return
+	}
 	s.refold("release", s.neighbours(id), func() { n.flags = n.flags&^isQuarantined | isExempt })
 	s.touchIdentifier(id)
 	s.metrics.release(s.nameOf(id), id)

@@ -265,8 +265,7 @@ func (s *Stage) known(f *form) uint32 {
 	if f.id != 0 && !s.g.nodes.At(f.id).is(isErased) {
 		return f.id
 	}
-	id, _ := s.g.index.Get(f.print)
-	return id
+	return s.g.index.Get(f.print)
 }
 
 // take makes a form a candidate, unless it names nobody.
@@ -342,6 +341,9 @@ func (s *Stage) see(h, c *candidate) uint32 {
 		if c.isNew {
 			one.flags |= linkNewB
 		}
+		if s.windowOf(&one) != 0 {
+			one.flags |= linkWindowed
+		}
 		i = s.g.addLink(one)
 		s.changeLink(i)
 		s.decideNew(i)
@@ -355,6 +357,8 @@ func (s *Stage) see(h, c *candidate) uint32 {
 	if day > l.day {
 		l.day = day
 		s.changeLink(i)
+	}
+	if l.flags&linkWindowed != 0 {
 		s.renew(i)
 	}
 	return i
@@ -367,7 +371,7 @@ func (s *Stage) renew(i uint32) {
 	if l.renewal != 0 {
 		since = s.g.renewals.At(l.renewal).time
 	}
-	if window == 0 || s.event.Time-since < window {
+	if s.event.Time-since < window {
 		return
 	}
 	again := func() {
