@@ -22,16 +22,18 @@ const (
 	leavesSettled  = "leaves_settled"
 )
 
-// dictionaries are all of them, in an order in which loading them loses nothing: what leaves one is in the one before already.
+// dictionaries are all of them.
 func dictionaries() []string {
 	return []string{aliasesRecent, leavesRecent, aliasesSettled, leavesSettled}
 }
 
-// point is a row of squash_points: what is pending, and where it is looked up. squashed <= settled and recent <= settled.
+// point is a row of squash_points: what is pending, and where it is looked up. A leaf is looked up first, and then the alias of its
+// person: so leaves go before aliases, and come back after them. squashed <= attributed <= settled, and recent <= settled.
 type point struct {
 	epoch, step uint64
-	squashed    uint64 // what batches up to here said is in the rows themselves
-	settled     uint64 // what batches after squashed said up to here is in the settled dictionaries
+	squashed    uint64 // aliases of batches up to here are in the rows themselves
+	attributed  uint64 // leaves of batches up to here are in the rows themselves
+	settled     uint64 // what later batches up to here said is in the settled dictionaries
 	recent      uint64 // what batches after this one said is in the recent dictionaries
 }
 
@@ -64,7 +66,7 @@ func (p *pending) begin(ctx context.Context, number uint64) error {
 }
 
 // open begins an epoch in which nothing is squashed that batches after one said, and nothing settled that the batch and later ones
-// say. It needs the lock.
+// say. Each step only adds to what is looked up, or takes away what is elsewhere by then. It needs the lock.
 func (p *pending) open(ctx context.Context, number, squashed uint64) error {
 	p.epoch = 0
 	at, err := p.read(ctx)
@@ -72,21 +74,18 @@ func (p *pending) open(ctx context.Context, number, squashed uint64) error {
 		return err
 	}
 	// An instance that opens at the same instant takes another one.
-	at.epoch, at.step = at.epoch+1+rand.Uint64N(epochsBetween), 1
-	at.squashed, at.recent = min(at.squashed, squashed), min(at.recent, number-1)
-	if err := p.insert(ctx, at); err != nil {
+	at.epoch, at.step = at.epoch+1+rand.Uint64N(epochsBetween), 0
+	at.squashed = min(at.squashed, squashed)
+	if err := p.show(ctx, &at, aliasesSettled); err != nil {
 		return err
 	}
-	if err := p.reload(ctx, dictionaries()...); err != nil {
+	at.attributed, at.recent = min(at.attributed, squashed), min(at.recent, number-1)
+	if err := p.show(ctx, &at, leavesSettled, aliasesRecent, leavesRecent); err != nil {
 		return err
 	}
 	if at.settled >= number {
-		at.step, at.settled = 2, number-1
-		at.squashed = min(at.squashed, at.settled)
-		if err := p.insert(ctx, at); err != nil {
-			return err
-		}
-		if err := p.reload(ctx, aliasesSettled, leavesSettled); err != nil {
+		at.settled = number - 1
+		if err := p.show(ctx, &at, aliasesSettled, leavesSettled); err != nil {
 			return err
 		}
 	}
@@ -94,10 +93,19 @@ func (p *pending) open(ctx context.Context, number, squashed uint64) error {
 	return nil
 }
 
+// show adds a row, and loads the dictionaries that it changes.
+func (p *pending) show(ctx context.Context, at *point, dictionaries ...string) error {
+	at.step++
+	if err := p.insert(ctx, *at); err != nil {
+		return err
+	}
+	return p.reload(ctx, dictionaries...)
+}
+
 const epochsBetween = 1 << 10
 
-// move changes the point of this sink's epoch.
-func (p *pending) move(ctx context.Context, change func(*point)) error {
+// move changes the point of this sink's epoch, and loads the dictionaries that this changes.
+func (p *pending) move(ctx context.Context, change func(*point), dictionaries ...string) error {
 	p.writing.Lock()
 	defer p.writing.Unlock()
 	at, err := p.read(ctx)
@@ -108,22 +116,21 @@ func (p *pending) move(ctx context.Context, change func(*point)) error {
 		return errOvertaken
 	}
 	change(&at)
-	at.step++
-	return p.insert(ctx, at)
+	return p.show(ctx, &at, dictionaries...)
 }
 
 // read gives the point; zero where there is none.
 func (p *pending) read(ctx context.Context) (point, error) {
-	var columns [5]proto.ColUInt64
+	var columns [6]proto.ColUInt64
 	var at point
-	query := "SELECT epoch, step, squashed, settled, recent FROM " + p.cfg.Database + ".squash_points ORDER BY epoch DESC, step DESC LIMIT 1"
+	query := "SELECT epoch, step, squashed, attributed, settled, recent FROM " + p.cfg.Database + ".squash_points ORDER BY epoch DESC, step DESC LIMIT 1"
 	err := p.pool.do(ctx, func() ch.Query {
 		at = point{}
 		return ch.Query{Body: query, Result: proto.Results{{Name: "epoch", Data: &columns[0]}, {Name: "step", Data: &columns[1]},
-			{Name: "squashed", Data: &columns[2]}, {Name: "settled", Data: &columns[3]}, {Name: "recent", Data: &columns[4]}},
+			{Name: "squashed", Data: &columns[2]}, {Name: "attributed", Data: &columns[3]}, {Name: "settled", Data: &columns[4]}, {Name: "recent", Data: &columns[5]}},
 			OnResult: func(context.Context, proto.Block) error {
 				if columns[0].Rows() > 0 {
-					at = point{columns[0][0], columns[1][0], columns[2][0], columns[3][0], columns[4][0]}
+					at = point{columns[0][0], columns[1][0], columns[2][0], columns[3][0], columns[4][0], columns[5][0]}
 				}
 				return nil
 			}}
@@ -136,8 +143,8 @@ func (p *pending) read(ctx context.Context) (point, error) {
 
 // insert adds a row, without a token: each row is another one, and adding it again is harmless.
 func (p *pending) insert(ctx context.Context, at point) error {
-	statement := fmt.Sprintf("INSERT INTO %s.squash_points (epoch, step, squashed, settled, recent) SELECT %d, %d, %d, %d, %d",
-		p.cfg.Database, at.epoch, at.step, at.squashed, at.settled, at.recent)
+	statement := fmt.Sprintf("INSERT INTO %s.squash_points (epoch, step, squashed, attributed, settled, recent) SELECT %d, %d, %d, %d, %d, %d",
+		p.cfg.Database, at.epoch, at.step, at.squashed, at.attributed, at.settled, at.recent)
 	if err := p.pool.do(ctx, func() ch.Query { return ch.Query{Body: statement, Settings: withoutToken} }); err != nil {
 		return writeError("write how far squashing is", err)
 	}
@@ -154,14 +161,14 @@ func (p *pending) reload(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// reloadChanged makes exact what a batch changed.
+// reloadChanged makes exact what a batch changed. Leaves come first: with the aliases of before, they resolve as before.
 func (p *pending) reloadChanged(ctx context.Context, b *schemas.Batch) error {
 	var changed []string
-	if len(b.Aliases) > 0 {
-		changed = append(changed, aliasesRecent)
-	}
 	if len(b.Attributions) > 0 {
 		changed = append(changed, leavesRecent)
+	}
+	if len(b.Aliases) > 0 {
+		changed = append(changed, aliasesRecent)
 	}
 	return p.reload(ctx, changed...)
 }

@@ -25,7 +25,7 @@ const (
 	lookEvery     = 15 * time.Second
 	recentRowsMax = 20_000           // beyond, the recent dictionaries are emptied into the settled ones
 	recentShare   = 8                // but not before they have this part of all that is pending, so that loading stays cheap in sum
-	settleWaitMax = 10 * time.Second // for queries that have looked into a settled dictionary and not yet into the recent one
+	settleWaitMax = 10 * time.Second // for queries that have looked into one dictionary and not yet into the next
 	pendingAgeMax = 24 * time.Hour   // beyond, the least number of pending aliases does not matter
 	roundsMax     = 3                // of rewriting one table
 )
@@ -38,9 +38,12 @@ type squasher struct {
 	pool      *pool     // of its own, since rewriting takes long
 	ended     time.Time // when the last squashing ended; zero before the first
 	settledAt time.Time // when the settled dictionaries took over what is recent as well
+	isSettled bool      // they have all that the point says
 	retire    uint64    // what is to leave the dictionaries; 0 for nothing
-	retireAt  time.Time // when no query reads the rows of before any more
-	isShared  bool      // another pipeline's batches are in the tables, whose numbers mean nothing
+	retireAt  time.Time // when no query reads the rows of before any more, or has looked up the leaves that are gone
+
+	isRetiring bool // leaves are gone, and aliases are to go
+	isShared   bool // another pipeline's batches are in the tables, whose numbers mean nothing
 }
 
 // KeepSquashed squashes in the background until ctx ends.
@@ -60,7 +63,7 @@ func (s *Sink) KeepSquashed(ctx context.Context, cfg Squashing) {
 		case <-tick.C:
 		}
 		if k.Leads != nil && !k.Leads() {
-			k.retire = 0
+			k.retire, k.isSettled = 0, false
 			continue
 		}
 		if err := k.turn(ctx); err != nil && ctx.Err() == nil {
@@ -100,10 +103,8 @@ func (k *squasher) turn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if k.retire != 0 && !k.clock().Before(k.retireAt) {
-		if err := k.retireNow(ctx); err != nil {
-			return err
-		}
+	if err := k.retireDue(ctx); err != nil {
+		return err
 	}
 	if err := k.empty(ctx, at); err != nil {
 		return err
@@ -141,11 +142,9 @@ func (k *squasher) ready(ctx context.Context, bound uint64) error {
 
 // settle lets the settled dictionaries take what batches up to bound said.
 func (k *squasher) settle(ctx context.Context, bound uint64) error {
-	if err := k.pending.move(ctx, func(at *point) { at.settled = max(at.settled, bound) }); err != nil {
-		return err
-	}
-	k.settledAt = k.clock()
-	return k.pending.reload(ctx, aliasesSettled, leavesSettled)
+	err := k.pending.move(ctx, func(at *point) { at.settled = max(at.settled, bound) }, aliasesSettled, leavesSettled)
+	k.settledAt, k.isSettled = k.clock(), err == nil
+	return err
 }
 
 // empty takes out of the recent dictionaries what the settled ones have as well.
@@ -153,17 +152,16 @@ func (k *squasher) empty(ctx context.Context, at point) error {
 	if at.recent == at.settled {
 		return nil
 	}
-	if k.settledAt.IsZero() { // an earlier process settled it
-		k.settledAt = k.clock()
+	if !k.isSettled { // by an earlier process, or it was cut short
+		return k.settle(ctx, at.settled)
 	}
-	if k.clock().Sub(k.settledAt) < min(settleWaitMax, k.cfg.SquashGrace) {
+	if k.clock().Sub(k.settledAt) < k.settleWait() {
 		return nil
 	}
-	if err := k.pending.move(ctx, func(at *point) { at.recent = at.settled }); err != nil {
-		return err
-	}
-	return k.pending.reload(ctx, aliasesRecent, leavesRecent)
+	return k.pending.move(ctx, func(at *point) { at.recent = at.settled }, aliasesRecent, leavesRecent)
 }
+
+func (k *squasher) settleWait() time.Duration { return min(settleWaitMax, k.cfg.SquashGrace) }
 
 // squash writes what settled into the rows.
 func (k *squasher) squash(ctx context.Context) error {
@@ -183,19 +181,37 @@ func (k *squasher) squash(ctx context.Context) error {
 		}
 		rows += n
 	}
-	k.retire, k.retireAt = at.settled, k.clock().Add(k.cfg.SquashGrace)
+	k.retire, k.isRetiring, k.retireAt = at.settled, false, k.clock().Add(k.cfg.SquashGrace)
 	k.log.Info("squashed aliases into old rows", "through", at.settled, "rows", rows, "took_ms", k.clock().Sub(start).Milliseconds())
 	return nil
 }
 
-// retireNow takes out of the dictionaries what rows say by now.
-func (k *squasher) retireNow(ctx context.Context) error {
-	through := k.retire
-	k.retire, k.ended = 0, k.clock()
-	if err := k.pending.move(ctx, func(at *point) { at.squashed = max(at.squashed, min(through, at.settled)) }); err != nil {
-		return err
+// retireDue takes out of the dictionaries what rows say by now: leaves first, and aliases when no query looks up a leaf any more whose
+// person they resolve.
+func (k *squasher) retireDue(ctx context.Context) error {
+	if k.retire == 0 || k.clock().Before(k.retireAt) {
+		return nil
 	}
-	return k.pending.reload(ctx, aliasesSettled, leavesSettled)
+	if !k.isRetiring {
+		if err := k.retireLeaves(ctx); err != nil {
+			return err
+		}
+		k.isRetiring, k.retireAt = true, k.clock().Add(k.settleWait())
+		return nil
+	}
+	return k.retireAliases(ctx)
+}
+
+func (k *squasher) retireLeaves(ctx context.Context) error {
+	return k.pending.move(ctx, func(at *point) { at.attributed = max(at.attributed, min(k.retire, at.settled)) }, leavesSettled)
+}
+
+func (k *squasher) retireAliases(ctx context.Context) error {
+	err := k.pending.move(ctx, func(at *point) { at.squashed = max(at.squashed, min(k.retire, at.attributed)) }, aliasesSettled)
+	if err == nil {
+		k.retire, k.isRetiring, k.ended = 0, false, k.clock()
+	}
+	return err
 }
 
 // rewrite gives the rows of a table that batches up to through wrote the person that the settled dictionaries know, partition by
@@ -239,7 +255,7 @@ var scanSettings = []ch.Setting{{Key: "max_threads", Value: "1"}}
 
 // unresolved gives the partitions with rows to rewrite, and how many rows those are.
 func (k *squasher) unresolved(ctx context.Context, table string, through uint64) (partitions []string, rows uint64, err error) {
-	query := fmt.Sprintf("SELECT toString(_partition_id) AS partition, count() AS n FROM %s.%s WHERE %s GROUP BY partition ORDER BY partition",
+	query := fmt.Sprintf("SELECT CAST(_partition_id AS String) AS partition, count() AS n FROM %s.%s WHERE %s GROUP BY partition ORDER BY partition",
 		k.cfg.Database, table, k.isUnresolved(through))
 	var partition proto.ColStr
 	var count proto.ColUInt64
@@ -270,12 +286,12 @@ func (k *squasher) look(ctx context.Context, bound uint64) (at point, w waiting,
 		return at, w, err
 	}
 	oldest := uint64(0)
-	count := func(table, key, condition string) (uint64, error) {
+	count := func(table, key, condition string, after uint64) (uint64, error) {
 		var n [4]proto.ColUInt64
 		var all uint64
 		query := fmt.Sprintf(`SELECT count() AS n, countIf(b <= %d) AS ripe, countIf(b > %d) AS recent, min(b) AS oldest FROM
 			(SELECT %s AS k, argMax(profile_id, _batch) AS p, max(_batch) AS b FROM %s.%s WHERE _batch > %d GROUP BY k) WHERE %s`,
-			bound, at.recent, key, k.cfg.Database, table, at.squashed, condition)
+			bound, at.recent, key, k.cfg.Database, table, after, condition)
 		err := k.pool.do(ctx, func() ch.Query {
 			return ch.Query{Body: query, Settings: scanSettings, Result: proto.Results{{Name: "n", Data: &n[0]}, {Name: "ripe", Data: &n[1]},
 				{Name: "recent", Data: &n[2]}, {Name: "oldest", Data: &n[3]}},
@@ -292,10 +308,10 @@ func (k *squasher) look(ctx context.Context, bound uint64) (at point, w waiting,
 		})
 		return all, err
 	}
-	if w.aliases, err = count("profile_aliases", "alias_id", "p != k"); err != nil {
+	if w.aliases, err = count("profile_aliases", "alias_id", "p != k", at.squashed); err != nil {
 		return at, w, err
 	}
-	if w.leaves, err = count("leaf_profiles", "leaf", "1"); err != nil {
+	if w.leaves, err = count("leaf_profiles", "leaf", "1", at.attributed); err != nil {
 		return at, w, err
 	}
 	if oldest > 0 {
