@@ -35,7 +35,13 @@ func streetTraffic(rnd *rand.Rand, people, events int) []producer.Message {
 			user = fmt.Sprintf(`"userId":"u%d",`, p)
 		}
 		switch rnd.IntN(10) {
-		case 0, 1, 2, 3:
+		case 0:
+			if rnd.IntN(3) == 0 {
+				out = append(out, operatorCommand(rnd, at, fmt.Sprint("c", i), people))
+				continue
+			}
+			fallthrough
+		case 1, 2, 3:
 			out = append(out, message(schemas.FeedClickstream, at, fmt.Sprintf(`{"type":"page","messageId":"%s","anonymousId":"%s",%s"timestamp":"%s","properties":{"path":"/%d"}}`, id, device, user, stamp, i%9)))
 		case 4, 5:
 			out = append(out, message(schemas.FeedClickstream, at, fmt.Sprintf(`{"type":"track","event":"Product Added","messageId":"%s","anonymousId":"%s",%s"timestamp":"%s","properties":{"sku":"S%d","price":%d,"quantity":1}}`, id, device, user, stamp, i%7, 1+i%5)))
@@ -54,6 +60,24 @@ func streetTraffic(rnd *rand.Rand, people, events int) []producer.Message {
 		}
 	}
 	return out
+}
+
+// operatorCommand is a command of an operator about some of the street's people.
+func operatorCommand(rnd *rand.Rand, at time.Time, id string, people int) producer.Message {
+	p := rnd.IntN(people)
+	names := []string{fmt.Sprintf(`{"namespace":"anonymous_id","value":"d%d"}`, p), fmt.Sprintf(`{"namespace":"user_id","value":"u%d"}`, p),
+		fmt.Sprintf(`{"namespace":"email","value":"customer-%d@example.com"}`, p)}
+	a := rnd.IntN(len(names))
+	kind, b := "retract", fmt.Sprintf(`"b":%s,"forbid":%t,`, names[(a+1)%len(names)], rnd.IntN(4) == 0)
+	switch rnd.IntN(6) {
+	case 0:
+		b = ""
+	case 1:
+		kind, b = "quarantine", ""
+	case 2, 3:
+		kind, b = "release", ""
+	}
+	return message(schemas.FeedIdentity, at, fmt.Sprintf(`{"id":"%s","kind":"%s","a":%s,%s"reason":"an operator's word"}`, id, kind, names[a], b))
 }
 
 // beside gives a stand over the same topics with a database and a state of its own.
