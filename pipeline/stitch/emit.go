@@ -1,6 +1,7 @@
 package stitch
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -59,10 +60,11 @@ func (s *Stage) emit(b *schemas.Batch) {
 		at := s.g.profiles.At(p)
 		b.Aliases = append(b.Aliases, schemas.Alias{AliasID: at.id, ProfileID: s.g.profiles.At(s.g.living(p)).id, Since: at.changed})
 	}
-	slices.Sort(s.attributed)
-	for _, l := range slices.Compact(s.attributed) {
-		owner := s.g.profiles.At(s.g.ownerOf(l))
-		b.Attributions = append(b.Attributions, schemas.Attribution{Leaf: l, ProfileID: owner.id, Since: owner.changed})
+	slices.SortStableFunc(s.attributed, func(a, b schemas.Attribution) int { return cmp.Compare(a.Leaf, b.Leaf) })
+	for i, a := range s.attributed {
+		if i+1 == len(s.attributed) || s.attributed[i+1].Leaf != a.Leaf {
+			b.Attributions = append(b.Attributions, a)
+		}
 	}
 	slices.Sort(s.profiles)
 	for _, p := range s.profiles {

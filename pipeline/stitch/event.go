@@ -60,8 +60,13 @@ func (s *Stage) anchorAgain(l uint32) {
 	if now := s.g.profileOf(anchor); now != old {
 		s.g.leaveRing(s.g.profiles.At(old), l)
 		s.g.joinRing(s.g.profiles.At(now), l)
-		s.attributed = append(s.attributed, l)
+		s.attribute(l)
 	}
+}
+
+// attribute notes that a leaf's events may name profiles that resolve to another person than the one that it belongs to now.
+func (s *Stage) attribute(l uint32) {
+	s.attributed = append(s.attributed, schemas.Attribution{Leaf: l, ProfileID: s.g.profiles.At(s.g.ownerOf(l)).id, Since: s.event.Time})
 }
 
 // The columns that identifiers are counted in.

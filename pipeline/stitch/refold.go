@@ -227,7 +227,7 @@ func (s *Stage) compare(why string) {
 	for i, l := range r.leaves {
 		// Its events may name profiles that resolve to another person now.
 		if s.g.profiles.At(r.owners[i]).in.changed || s.g.profiles.At(s.g.ownerOf(l)).in.changed {
-			s.attributed = append(s.attributed, l)
+			s.attribute(l)
 		}
 	}
 	slices.Sort(r.changed)

@@ -89,7 +89,7 @@ type Stage struct {
 
 	// What the batch at hand changed. Each list holds each index once: the records say whether they stand in it.
 	identifiers, profiles, aliases []uint32
-	attributed                     []uint32 // leaves, some of them several times
+	attributed                     []schemas.Attribution // some leaves several times: the last counts
 	// What changed since the last Save.
 	unsaved unsaved
 }
