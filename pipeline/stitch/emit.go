@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"unsafe"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -52,8 +53,19 @@ func (s *Stage) touchAlias(p uint32) {
 // emit fills the batch's rows with what the batch changed, as it is after the last event, in the order of the indexes.
 func (s *Stage) emit(b *schemas.Batch) {
 	slices.Sort(s.identifiers)
+	size := 0
 	for _, id := range s.identifiers {
-		b.Identifiers = append(b.Identifiers, s.row(id))
+		size += int(s.g.rows.At(id).textBytes)
+	}
+	texts := make([]byte, 0, size) // rows outlive the batch in some sinks
+	for _, id := range s.identifiers {
+		from := len(texts)
+		texts = s.g.appendDisplay(texts, s.g.rows.At(id))
+		row := s.row(id)
+		if len(texts) > from {
+			row.Display = unsafe.String(&texts[from], len(texts)-from)
+		}
+		b.Identifiers = append(b.Identifiers, row)
 	}
 	slices.Sort(s.aliases)
 	for _, p := range s.aliases {
@@ -76,11 +88,11 @@ func (s *Stage) emit(b *schemas.Batch) {
 	s.metrics.leaves.Set(float64(s.g.leaves.Len() - 1))
 }
 
+// row gives an identifier's row without its display.
 func (s *Stage) row(id uint32) schemas.IdentifierRow {
 	n, r := s.g.nodes.At(id), s.g.rows.At(id)
 	ns := s.ruleOf(n.namespace)
-	s.scratch = s.g.appendDisplay(s.scratch[:0], r)
-	row := schemas.IdentifierRow{ID: uint64(id), Namespace: ns.Name, ValueHash: r.hash, Display: string(s.scratch), Class: ns.Class,
+	row := schemas.IdentifierRow{ID: uint64(id), Namespace: ns.Name, ValueHash: r.hash, Class: ns.Class,
 		FirstSeen: r.first, LastSeen: r.last, Quarantined: n.is(isQuarantined)}
 	switch {
 	case n.is(isKiosk):

@@ -60,7 +60,6 @@ func (s *Stage) prepare(b *schemas.Batch) (bytes int64) {
 			bytes += newBytes + textBytes + int64(len(f.value))
 		}
 	}
-	s.warm(r.forms)
 	return bytes
 }
 
@@ -72,19 +71,28 @@ func (s *Stage) letGo() {
 	r.events, r.forms, r.one = nil, r.forms[:0], r.one[:0]
 }
 
-// warm reads the records of the identifiers that are known, so that they are near when their turn comes.
+// warmEvents is for how many events memory is read before the first of them is stitched: enough for waits to overlap, and few enough for what
+// was read to be still near.
+const warmEvents = 48
+
+// warm reads what the next events will need of identifiers that are known, in passes of which each reads memory that does not depend on the
+// read before.
 func (s *Stage) warm(forms []form) {
-	var sum uint32
+	g, sum := s.g, uint32(0)
 	for i := range forms {
 		if id := forms[i].id; id != 0 {
-			n := s.g.nodes.At(id)
-			sum += n.link ^ n.parent ^ s.g.rows.At(id).profile
+			sum += g.nodes.At(id).link + g.rows.At(id).claims
 		}
 	}
 	for i := range forms {
 		if id := forms[i].id; id != 0 {
-			n := s.g.nodes.At(id)
-			sum += s.g.nodes.At(n.parent).parent ^ s.g.links.At(n.link).a
+			n := g.nodes.At(id)
+			sum += g.nodes.At(n.parent).parent + g.rows.At(n.parent).profile + g.links.At(n.link).a + g.leaves.At(n.leaf).anchor
+		}
+	}
+	for i := range forms {
+		if id := forms[i].id; id != 0 {
+			sum += g.profiles.At(g.rows.At(g.nodes.At(id).parent).profile).founder + g.claims.At(g.rows.At(id).claims).link
 		}
 	}
 	s.warmed = sum
@@ -109,6 +117,9 @@ func (s *Stage) appendForms(forms []form, e *schemas.Event) []form {
 func (s *Stage) formsOf(e *schemas.Event) []form {
 	r := &s.ready
 	if i := r.next; i < len(r.events) && r.events[i] == e {
+		if i%warmEvents == 0 {
+			s.warm(r.forms[r.starts[i]:r.starts[min(i+warmEvents, len(r.events))]])
+		}
 		r.next++
 		return r.forms[r.starts[i]:r.starts[i+1]]
 	}
