@@ -2,10 +2,12 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/seamline/seamline/schemas"
@@ -146,4 +148,9 @@ func (g *Gatherer) read(ctx context.Context, b *schemas.Batch, ranges []schemas.
 	b.Ranges = append(b.Ranges, ranges...)
 	g.merge(b, heads, (*part).waiting)
 	return nil
+}
+
+// IsMissing tells whether an error says that a topic does not exist.
+func IsMissing(err error) bool {
+	return errors.Is(err, ErrNoTopic) || errors.Is(err, kerr.UnknownTopicOrPartition)
 }

@@ -19,7 +19,11 @@ type IdentifierName struct {
 func (s *Stage) Size() (identifiers, links int) { return s.g.nodes.Len() - 1, s.g.kept }
 
 // Identifier gives the row of an identifier.
-func (s *Stage) Identifier(id uint32) schemas.IdentifierRow { return s.row(id) }
+func (s *Stage) Identifier(id uint32) schemas.IdentifierRow {
+	row := s.row(id)
+	row.Display = string(s.g.appendDisplay(nil, s.g.rows.At(id)))
+	return row
+}
 
 // Founder gives the identifier that a profile derives from, the oldest of its group.
 func (s *Stage) Founder(p uint32) uint32 { return s.g.profiles.At(p).founder }

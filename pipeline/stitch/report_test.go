@@ -48,6 +48,9 @@ func TestReport(t *testing.T) {
 	if !slices.Equal(ids, []uint32{0, 1, 3}) {
 		t.Errorf("found %v", ids)
 	}
+	if row := s.Identifier(2); row.Namespace != "device_id" || row.Display != "d1" || row.ID != 2 {
+		t.Errorf("identifier 2: %+v", row)
+	}
 	p := b.Events[0].Profile
 	if got := s.Members(p, 10); !slices.Equal(got, []uint32{1, 2, 4}) || s.Founder(p) != 1 {
 		t.Errorf("members %v, founder %d", got, s.Founder(p))
