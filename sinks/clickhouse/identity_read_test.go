@@ -200,3 +200,32 @@ func TestReadWhatACommandDid(t *testing.T) {
 		t.Errorf("accepted before the batch: %s", got)
 	}
 }
+
+// TestReadLargeGroups: what a group of 100,000 identifiers needs is read in a few questions, and what is too much is cut off.
+func TestReadLargeGroups(t *testing.T) {
+	t.Parallel()
+	r, s := identityReader(t)
+	const n = 100_000
+	b := identityBatch(8)
+	b.Events, b.Rejects, b.Identifiers, b.Decisions, b.Ranges = nil, nil, nil, nil, []schemas.Range{{Topic: "clickstream", Partition: 1, From: 9, To: 10}}
+	for i := uint64(1); i < n; i++ {
+		b.Decisions = append(b.Decisions, schemas.Decision{Position: 10 + i, Time: schemas.Time(i), Kind: schemas.DecisionLinked, A: 1000, ANamespace: "user_id", B: 1000 + i, BNamespace: "device_id",
+			ProfileID: person(9), EventID: "e"})
+	}
+	write(t, s, b)
+	rows, isCut, err := r.Decisions(t.Context(), DecisionQuery{Identifiers: []uint64{1000}, Max: n})
+	if err != nil || isCut || len(rows) != n-1 || rows[n-2].Position != 10+n-1 {
+		t.Errorf("got %d rows, cut %v, error %v", len(rows), isCut, err)
+	}
+	rows, isCut, err = r.Decisions(t.Context(), DecisionQuery{Identifiers: []uint64{1000}, Max: 50, Newest: true})
+	if err != nil || !isCut || len(rows) != 50 || rows[49].Position != 10+n-1 {
+		t.Errorf("newest: %d rows, cut %v, error %v", len(rows), isCut, err)
+	}
+	ids := make([]uint64, n)
+	for i := range ids {
+		ids[i] = 1000 + uint64(i)
+	}
+	if rows, isCut, err = r.Decisions(t.Context(), DecisionQuery{Identifiers: ids, Max: n}); err != nil || isCut || len(rows) != n-1 {
+		t.Errorf("all at once: %d rows, cut %v, error %v", len(rows), isCut, err)
+	}
+}

@@ -37,7 +37,14 @@ func squashAll(t testing.TB, k *squasher) {
 		func() error { return k.ready(ctx, bound) },
 		func() error { return k.settle(ctx, bound) },
 		func() error { return k.emptyNow(ctx) },
-		func() error { return k.squash(ctx) },
+		func() error { // which waits for what an earlier one left unfinished
+			err := k.squash(ctx)
+			for tries := 0; err == nil && k.retire == 0 && tries < 600; tries++ {
+				time.Sleep(50 * time.Millisecond)
+				err = k.squash(ctx)
+			}
+			return err
+		},
 		func() error { return k.retireLeaves(ctx) },
 		func() error { return k.retireAliases(ctx) },
 	} {
@@ -317,5 +324,46 @@ func TestQueriesWhileSquashing(t *testing.T) {
 	}
 	if n := counted(t, s.metrics.squashed.WithLabelValues("order_lines")); n == 0 {
 		t.Error("no rows were rewritten, so that this test shows nothing")
+	}
+}
+
+// A server that is killed goes on where it was, and so does an instance that is: rewriting the rows again changes nothing.
+func TestServerKilledWhileSquashing(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t, "")
+	cfg := DefaultConfig()
+	cfg.Addr, cfg.SquashEvery, cfg.SquashGrace, cfg.SquashMin = server.Addr(), time.Millisecond, 100*time.Millisecond, 1
+	s := open(t, cfg)
+	p := &people{Rand: random(t), events: map[string]int{}}
+	const kills = 5
+	for round := range kills {
+		for range 3 {
+			write(t, s, p.next(100))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			s.KeepSquashed(ctx, Squashing{Bound: func() uint64 { return p.number }})
+		}()
+		time.Sleep(time.Duration(p.IntN(600)) * time.Millisecond)
+		if err := server.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		<-ended
+		if err := server.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.check(t, cfg, fmt.Sprintf("kill %d", round))
+		if round%2 == 0 {
+			s = open(t, cfg)
+		}
+	}
+	s.cfg.SquashGrace = 0
+	squashAll(t, squasherOf(t, s, func() uint64 { return p.number }))
+	p.check(t, cfg, "squashing at last")
+	if n := pendingKeys(t, cfg); n != text("0") {
+		t.Errorf("%s keys are pending", n)
 	}
 }
