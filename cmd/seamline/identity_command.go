@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/segmentio/encoding/json"
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	consumer "github.com/seamline/seamline/consumers/kafka"
 	"github.com/seamline/seamline/pipeline/explain"
@@ -29,6 +28,14 @@ type order struct {
 	B      *schemas.Identifier `json:"b,omitempty"`
 	Forbid bool                `json:"forbid,omitempty"`
 	Reason string              `json:"reason,omitempty"`
+	isNew  bool                // the id is a random one that nobody has used
+}
+
+// newOrderID gives a command that has no id a random one.
+func (o *order) newOrderID() {
+	if o.ID == "" {
+		o.ID, o.isNew = uuid.NewString(), true
+	}
 }
 
 // orderIDBytesMax is what the decoder accepts.
@@ -77,9 +84,7 @@ func identityOrder(kind schemas.CommandKind) func(ctx context.Context, args []st
 		if o.A = ids[0]; len(ids) > 1 {
 			o.B = &ids[1]
 		}
-		if o.ID == "" {
-			o.ID = uuid.NewString()
-		}
+		o.newOrderID()
 		if err := errors.Join(o.check(), s.ClickHouse.Validate(), s.Kafka.Validate()); err != nil {
 			return usageError{fmt.Errorf("identity %s: %w", kind, err)}
 		}
@@ -115,23 +120,33 @@ type givenOrder struct {
 // give checks a command against the tables, and puts it into the topic of commands. One whose id was carried out before is not given again.
 func (d *identityDesk) give(ctx context.Context, s *settings, o *order) (*givenOrder, error) {
 	given := &givenOrder{order: *o}
-	before, err := d.reader.DecisionsOf(ctx, o.ID, 0)
-	if err != nil {
-		return nil, err
-	}
-	if len(before) > 0 {
-		given.isOld = true
-		return given, nil
+	if !o.isNew {
+		rows, err := d.reader.DecisionsOf(ctx, o.ID, 0)
+		if err != nil {
+			return nil, err
+		}
+		if given.isOld = slices.ContainsFunc(rows, isOrdered); given.isOld {
+			return given, nil
+		}
 	}
 	if err := d.checkOrder(ctx, o); err != nil {
 		return nil, err
 	}
+	var err error
 	if given.batch, given.position, err = d.reader.Newest(ctx, s.PipelineID); err != nil {
 		return nil, err
 	}
 	given.place, err = publishOrder(ctx, &s.Kafka, o)
 	return given, err
 }
+
+// isOrdered tells whether a row of the identity log is there since an operator said so, and not since an event has the same id.
+func isOrdered(d schemas.Decision) bool {
+	return slices.ContainsFunc([]string{"command: ", "erase: ", "release"}, func(prefix string) bool { return strings.HasPrefix(d.Rule, prefix) })
+}
+
+// linksLookedAt is how many of an identifier's newest rows are looked at for a link.
+const linksLookedAt = 1000
 
 // Errors of commands that would change nothing.
 var (
@@ -160,7 +175,7 @@ func (d *identityDesk) checkOrder(ctx context.Context, o *order) error {
 	case o.Kind == schemas.CommandRelease.String() && !a.Quarantined:
 		return errNotInQuara
 	case o.Kind == schemas.CommandRetract.String():
-		rows, _, err := d.reader.Decisions(ctx, clickhouse.DecisionQuery{Identifiers: []uint64{a.ID}, Newest: true, Max: d.rows})
+		rows, _, err := d.reader.Decisions(ctx, clickhouse.DecisionQuery{Identifiers: []uint64{a.ID}, Newest: true, Max: linksLookedAt})
 		if err != nil {
 			return err
 		}
@@ -202,39 +217,15 @@ func (d *identityDesk) checkLink(ctx context.Context, o *order, a, b schemas.Ide
 	return fmt.Errorf("%w: they are joined by the chain %s; retract one of its links", errNoLink, strings.Join(names, " - "))
 }
 
-// publishWaitMax bounds how long brokers have to take a command.
-const publishWaitMax = 30 * time.Second
-
-// orderKey keeps all commands in one partition, in the order in which they were given.
-const orderKey = "seamline.identity"
-
 // publishOrder puts a command into its topic and tells where it stands.
 func publishOrder(ctx context.Context, cfg *consumer.Config, o *order) (place clickhouse.CommandPlace, err error) {
-	opts, err := cfg.Options()
-	if err != nil {
-		return place, err
-	}
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.RequiredAcks(kgo.AllISRAcks()), kgo.UnknownTopicRetries(3)}, opts...)...)
-	if err != nil {
-		return place, fmt.Errorf("connect to Kafka: %w", err)
-	}
-	defer client.Close()
 	value, err := json.Marshal(o)
 	if err != nil {
 		return place, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, publishWaitMax, fmt.Errorf("no broker took it within %s", publishWaitMax))
-	defer cancel()
-	record, err := client.ProduceSync(ctx, &kgo.Record{Topic: cfg.Identity, Key: []byte(orderKey), Value: value}).First()
-	switch {
-	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return place, fmt.Errorf("topic %s does not exist: seamline run creates it with kafka.topics.create, or says how", cfg.Identity)
-	case err != nil && ctx.Err() != nil:
-		return place, fmt.Errorf("publish the command to %s: %w", cfg.Identity, context.Cause(ctx))
-	case err != nil:
-		return place, fmt.Errorf("publish the command to %s: %w", cfg.Identity, err)
-	}
-	return clickhouse.CommandPlace{Topic: record.Topic, Partition: record.Partition, Offset: record.Offset}, nil
+	place.Topic = cfg.Identity
+	place.Partition, place.Offset, err = consumer.Command(ctx, *cfg, value)
+	return place, err
 }
 
 // waitOptions say how a command is waited for.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	consumer "github.com/seamline/seamline/consumers/kafka"
 	"github.com/seamline/seamline/schemas"
 	"github.com/seamline/seamline/sinks/clickhouse"
 )
@@ -91,6 +92,8 @@ func TestEndToEndCommands(t *testing.T) {
 		t.Errorf("the same id again: %+v", again)
 	}
 	s.expect("SELECT countIf(kind = 'retracted') FROM identity_log FINAL", "1")
+	// An event's id is no command's.
+	refuse(orderOf(t, "m3", "retract", laptop, user), errRetracted, "already")
 	refuse(orderOf(t, "c2", "retract", laptop, user), errRetracted, "already")
 	e, err := desk.explain(t.Context(), identifierOf(t, laptop), identifierOf(t, phone), 0)
 	if err != nil || e.Together || !strings.Contains(e.Summary, "was retracted") || !strings.Contains(e.Summary, "command: a test") {
@@ -198,7 +201,7 @@ func TestEndToEndCommandNobodyTakes(t *testing.T) {
 		t.Errorf("a refused command: %v", err)
 	}
 	s.settings.Kafka.Identity += "-none"
-	if _, err := publishOrder(t.Context(), &s.settings.Kafka, bad); err == nil || !strings.Contains(err.Error(), "does not exist") {
+	if _, err := publishOrder(t.Context(), &s.settings.Kafka, bad); err == nil || !errors.Is(err, consumer.ErrNoTopic) {
 		t.Errorf("without the topic: %v", err)
 	}
 }

@@ -17,8 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/seamline/seamline/schemas"
 	"github.com/seamline/seamline/sinks/clickhouse"
 )
@@ -26,10 +24,14 @@ import (
 // Bounds of requests.
 const (
 	apiBodyBytesMax = 16 << 10
-	apiAtOnceMax    = 4
+	apiAtOnceMax    = 2
 	apiTookMax      = 2 * time.Minute
 	apiWaitMax      = time.Minute
 	tokenBytesMin   = 16
+
+	// The line needs its memory: a question may be answered by seamline identity where it is too large here.
+	apiIdentifiersMax = 120_000
+	apiRowsMax        = 250_000
 )
 
 //go:embed openapi.json
@@ -178,6 +180,15 @@ func respond(w http.ResponseWriter, status int, answer any) error {
 	return nil
 }
 
+// desk opens a desk that takes little of the line's memory.
+func (a *api) desk() (*identityDesk, error) {
+	desk, err := openDesk(a.settings)
+	if err == nil {
+		desk.limits.Identifiers, desk.rows = apiIdentifiersMax, apiRowsMax
+	}
+	return desk, err
+}
+
 // explain answers GET /v1/identity/explain.
 func (a *api) explain(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
@@ -196,7 +207,7 @@ func (a *api) explain(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return badRequest("a: %s", err)
 	}
-	desk, err := openDesk(a.settings)
+	desk, err := a.desk()
 	if err != nil {
 		return err
 	}
@@ -266,10 +277,8 @@ func (a *api) order(w http.ResponseWriter, r *http.Request) (*order, error) {
 	if request.A == nil {
 		return nil, badRequest("a is missing")
 	}
-	if request.ID == "" {
-		request.ID = uuid.NewString()
-	}
 	o := &order{ID: request.ID, Kind: schemas.CommandRetract.String(), A: schemas.Identifier(*request.A), B: (*schemas.Identifier)(request.B), Forbid: request.Forbid, Reason: request.Reason}
+	o.newOrderID()
 	if err := o.check(); err != nil {
 		return nil, badRequest("%s", err)
 	}
@@ -289,7 +298,7 @@ func (a *api) retract(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return err
 	}
-	desk, err := openDesk(a.settings)
+	desk, err := a.desk()
 	if err != nil {
 		return err
 	}

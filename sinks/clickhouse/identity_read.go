@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -159,14 +160,26 @@ func (r *IdentityReader) Decisions(ctx context.Context, q DecisionQuery) (rows [
 		if err != nil {
 			return nil, false, fmt.Errorf("read the identity log: %w", err)
 		}
+		if len(rows) > q.Max {
+			isCut = true
+			if rows = q.trim(rows); !q.Newest {
+				return rows, true, nil // the rest would be cut off as well
+			}
+		}
 	}
-	slices.SortFunc(rows, func(x, y schemas.Decision) int { return int(x.Position) - int(y.Position) })
-	if isCut = len(rows) > q.Max; isCut && q.Newest {
-		rows = rows[len(rows)-q.Max:]
-	} else if isCut {
-		rows = rows[:q.Max]
+	return q.trim(rows), isCut, nil
+}
+
+// trim sorts rows by position and leaves the most that are wanted.
+func (q *DecisionQuery) trim(rows []schemas.Decision) []schemas.Decision {
+	slices.SortFunc(rows, func(x, y schemas.Decision) int { return cmp.Compare(x.Position, y.Position) })
+	switch {
+	case len(rows) <= q.Max:
+		return rows
+	case q.Newest:
+		return slices.Delete(rows, 0, len(rows)-q.Max)
 	}
-	return rows, isCut, nil
+	return rows[:q.Max]
 }
 
 // DecisionsOf gives the rows that an event or a command made, behind a position, by position.
