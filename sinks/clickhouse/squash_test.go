@@ -24,7 +24,7 @@ func squasherOf(t testing.TB, s *Sink, bound func() uint64) *squasher {
 // squashConfig has no waits: tests make them.
 func squashConfig(t testing.TB) Config {
 	cfg := config(t)
-	cfg.SquashGrace, cfg.SquashMin = 0, 1
+	cfg.SquashGrace, cfg.SquashMin, cfg.Fsync = 0, 1, false
 	return cfg
 }
 
@@ -207,7 +207,7 @@ func TestViewsAreRightAtEveryStep(t *testing.T) {
 	k := squasherOf(t, s, func() uint64 { return bound })
 	ctx := t.Context()
 	steps := map[string]int{}
-	for range 60 {
+	for range 50 {
 		what, err := "", error(nil)
 		if bound == 0 {
 			what = "a batch"
