@@ -122,13 +122,13 @@ type explanation struct {
 	Seen      int             `json:"identifiers_seen"`
 }
 
-// search walks the identity log.
+// search walks the identity log. Of too many rows it reads the newest, so that what it knows of a link is what holds.
 func (d *identityDesk) search(ctx context.Context, a, b uint64, asOf schemas.Time) (*explain.Search, error) {
 	limits := d.limits
 	limits.Whole = asOf != 0
 	s := explain.New(a, b, limits)
 	for ids := s.Wanted(); len(ids) > 0; ids = s.Wanted() {
-		rows, isCut, err := d.reader.Decisions(ctx, clickhouse.DecisionQuery{Identifiers: ids, AsOf: asOf, Max: d.rows})
+		rows, isCut, err := d.reader.Decisions(ctx, clickhouse.DecisionQuery{Identifiers: ids, AsOf: asOf, Newest: true, Max: d.rows})
 		if err != nil {
 			return nil, err
 		}
