@@ -58,6 +58,7 @@ func (h *history) namespaces() []string {
 func drawEntries(c *chooser, namespaces []string) []storyEntry {
 	count := pickOf(c, 5, 10, 20, 40, 60)
 	values := 2 + c.pick(4)
+	commandEach := pickOf(c, 3, 6, 12, 1000)
 	now := storyEpoch + 10*schemas.Hour
 	var out []storyEntry
 	for i := range count {
@@ -75,7 +76,7 @@ func drawEntries(c *chooser, namespaces []string) []storyEntry {
 			}
 		}
 		e := storyEntry{at: at, name: fmt.Sprint("e", i+1)}
-		if i > 2 && c.one(6) {
+		if i > 2 && c.one(commandEach) {
 			drawCommand(c, &e, out)
 		} else {
 			e.ids = drawIdentifiers(c, namespaces, values)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seamline/seamline/schemas"
 )
@@ -127,6 +128,8 @@ func tellStory(text string) error {
 	if err != nil {
 		return err
 	}
+	guard := time.AfterFunc(historyMax, func() { panic("a story does not end:\n" + text) })
+	defer guard.Stop()
 	for i := range h.entries {
 		e := &h.entries[i]
 		if e.says != nil {
