@@ -171,3 +171,38 @@ func TestDryRunOptions(t *testing.T) {
 	f("kafka.brokers", func(_ *dryRunOptions, s *settings) { s.Kafka.Brokers = "" })
 	f("", func(o *dryRunOptions, s *settings) { o.source, s.Kafka.Brokers = "log", "" })
 }
+
+// TestEndToEndDryRunIsWhatRuns: the side of the rules in force is what the line made of the same topics, and equal rules change nothing.
+func TestEndToEndDryRunIsWhatRuns(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.create()
+	s.publish(streetTraffic(seeded(t), 30, 600)...)
+	s.run(nil)
+	settings := s.settings
+	settings.Kafka.RecordsMax = 50
+	r, err := dryRun(t.Context(), &settings, dryRunOptions{rules: rulesFile(t, "region: US\n"), source: "topics", top: 3, log: settings.logger(testWriter{t})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Gained != 0 || r.Lost != 0 || r.ChangedID != 0 || r.Profiles.Before != r.Profiles.After || r.Seen.Before != r.Seen.After || r.Nobody.Before != r.Nobody.After {
+		t.Errorf("equal rules: %+v", r)
+	}
+	s.expect("SELECT count() FROM events", fmt.Sprint(r.Events))
+	s.expect("SELECT count() FROM profiles FINAL WHERE NOT deleted AND events > 0", fmt.Sprint(r.Seen.Before))
+	var decisions []string
+	for _, d := range r.Decisions {
+		if d.Before != d.After {
+			t.Errorf("equal rules decided otherwise: %+v", d)
+		}
+		decisions = append(decisions, fmt.Sprintf("%s|%s|%d", d.Decision, d.Rule, d.Before))
+	}
+	s.expect(`SELECT toString(kind) AS k, if(startsWith(rule, 'command: '), 'command', if(startsWith(rule, 'erase: '), 'erase', toString(rule))) AS r, count()
+		FROM identity_log FINAL GROUP BY k, r ORDER BY k, r`, decisions...)
+	if len(r.Biggest.Before) != 3 {
+		t.Fatalf("biggest: %+v", r.Biggest)
+	}
+	for _, p := range r.Biggest.Before {
+		s.expect("SELECT identifiers, events FROM profiles FINAL WHERE profile_id = '"+p.ProfileID.String()+"'", fmt.Sprintf("%d|%d", p.Identifiers, p.Events))
+	}
+}
