@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/ClickHouse/ch-go"
@@ -46,9 +47,10 @@ type pending struct {
 	cfg  Config
 	pool *pool
 
-	writing *sync.Mutex // the sink's; guards the following
-	epoch   uint64      // of this sink; 0 before it writes
-	last    uint64      // the batch that was begun last
+	writing   *sync.Mutex // the sink's; guards the following
+	epoch     uint64      // of this sink; 0 before it writes
+	last      uint64      // the batch that was begun last
+	rewritten uint64      // rows of batches up to here may have been given another person before this epoch
 }
 
 func newPending(cfg Config, pool *pool, writing *sync.Mutex) *pending {
@@ -69,6 +71,9 @@ func (p *pending) begin(ctx context.Context, number uint64) error {
 // say. Each step only adds to what is looked up, or takes away what is elsewhere by then. It needs the lock.
 func (p *pending) open(ctx context.Context, number, squashed uint64) error {
 	p.epoch = 0
+	if err := p.readRewritten(ctx); err != nil {
+		return err
+	}
 	at, err := p.read(ctx)
 	if err != nil {
 		return err
@@ -139,6 +144,26 @@ func (p *pending) read(ctx context.Context) (point, error) {
 		return at, writeError("read how far squashing is", err)
 	}
 	return at, nil
+}
+
+// readRewritten finds out which rows were ever within reach of squashing. It needs the lock.
+func (p *pending) readRewritten(ctx context.Context) error {
+	var column proto.ColUInt64
+	err := p.pool.do(ctx, func() ch.Query {
+		return ch.Query{Body: "SELECT max(settled) AS n FROM " + p.cfg.Database + ".squash_points", Result: proto.Results{{Name: "n", Data: &column}},
+			OnResult: func(context.Context, proto.Block) error {
+				if column.Rows() > 0 {
+					p.rewritten = column[0]
+				}
+				return nil
+			}}
+	})
+	return writeError("read how far squashing was", err)
+}
+
+// isRewritten tells whether rows that a batch wrote to a table may have another person by now. It needs the lock.
+func (p *pending) isRewritten(table string, batch uint64) bool {
+	return slices.Contains(squashedTables, table) && batch <= p.rewritten
 }
 
 // insert adds a row, without a token: each row is another one, and adding it again is harmless.

@@ -53,6 +53,35 @@ func TestRebuildOverSquashedTables(t *testing.T) {
 	}
 }
 
+// Rows that were squashed are those that were sent, so that a restored instance that writes them again leaves each of them once.
+func TestSquashedRowsAreNotSentAgain(t *testing.T) {
+	t.Parallel()
+	cfg := squashConfig(t)
+	s := open(t, cfg)
+	p := &people{Rand: random(t), events: map[string]int{}}
+	for range 4 {
+		write(t, s, p.next(60))
+	}
+	squashAll(t, squasherOf(t, s, func() uint64 { return p.number }))
+	if n := counted(t, s.metrics.squashed.WithLabelValues("events")); n == 0 {
+		t.Fatal("no row was rewritten, so that this test shows nothing")
+	}
+	restored := open(t, cfg)
+	for _, b := range p.all {
+		write(t, restored, b)
+	}
+	for _, table := range squashedTables {
+		if n := one(t, cfg, "SELECT toString(count()) FROM "+table); n != text(fmt.Sprint(len(p.events))) {
+			t.Errorf("%s has %s rows without FINAL, want %d", table, n, len(p.events))
+		}
+	}
+	p.check(t, cfg, "writing everything again")
+	// Rows that are gone are sent again all the same.
+	exec(t, cfg, "ALTER TABLE events DELETE WHERE _batch = 2 SETTINGS mutations_sync = 2")
+	write(t, restored, p.all[1])
+	p.check(t, cfg, "writing lost rows again")
+}
+
 // What is compared is who an event belongs to, not what its row says.
 func TestCompareSquashedWithUnsquashed(t *testing.T) {
 	t.Parallel()
