@@ -114,6 +114,13 @@ func TestEndToEndCommands(t *testing.T) {
 	}
 	refuse(orderOf(t, "c6", "retract", phone, user), errUnknown, "")
 
+	s.retractOverHTTP()
+}
+
+// retractOverHTTP takes a link back over HTTP, twice under one id, while the line runs.
+func (s *stand) retractOverHTTP() {
+	t := s.t
+	t.Helper()
 	ask := apiServer(t, &s.settings, t.Output())
 	s.publish(identifies(20, `"anonymousId":"tv","userId":"u-3"`), identifies(21, `"anonymousId":"tv","userId":"u-3"`))
 	s.await("SELECT count() FROM events", "7")

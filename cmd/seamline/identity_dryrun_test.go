@@ -63,6 +63,34 @@ func (s *stand) traces() string {
 	return strings.Join(out, "\n")
 }
 
+// dryRun compares rules, and checks what is printed.
+func (s *stand) dryRun(inForce, other, source string) *dryReport {
+	t := s.t
+	t.Helper()
+	settings := s.settings
+	settings.Identity.Rules = inForce
+	opt := dryRunOptions{rules: other, source: source, top: 5, log: settings.logger(testWriter{t})}
+	if err := opt.validate(&settings, nil); err != nil {
+		t.Fatal(err)
+	}
+	r, err := dryRun(t.Context(), &settings, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text, asJSON bytes.Buffer
+	if err := r.print(&text); err != nil {
+		t.Fatal(err)
+	}
+	if err := show(&asJSON, true, r); err != nil || !json.Valid(asJSON.Bytes()) {
+		t.Errorf("JSON: %v", err)
+	}
+	if all := text.String() + asJSON.String(); strings.Contains(all, "u-1") {
+		t.Errorf("a value is shown:\n%s", all)
+	}
+	t.Logf("\n%s", text.String())
+	return r
+}
+
 // TestEndToEndDryRun: rules that let a tablet unite two users, the other way round, and rules under which profiles have other ids; nothing is
 // touched.
 func TestEndToEndDryRun(t *testing.T) {
@@ -77,31 +105,6 @@ func TestEndToEndDryRun(t *testing.T) {
 	if strings.Count(before, "\n") < 20 {
 		t.Fatalf("the traces say little:\n%s", before)
 	}
-	ask := func(inForce, other, source string) *dryReport {
-		t.Helper()
-		settings := s.settings
-		settings.Identity.Rules = inForce
-		opt := dryRunOptions{rules: other, source: source, top: 5, log: settings.logger(testWriter{t})}
-		if err := opt.validate(&settings, nil); err != nil {
-			t.Fatal(err)
-		}
-		r, err := dryRun(t.Context(), &settings, opt)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var text, asJSON bytes.Buffer
-		if err := r.print(&text); err != nil {
-			t.Fatal(err)
-		}
-		if err := show(&asJSON, true, r); err != nil || !json.Valid(asJSON.Bytes()) {
-			t.Errorf("JSON: %v", err)
-		}
-		if all := text.String() + asJSON.String(); strings.Contains(all, "u-1") {
-			t.Errorf("a value is shown:\n%s", all)
-		}
-		t.Logf("\n%s", text.String())
-		return r
-	}
 	decided := func(r *dryReport, decision, rule string) (before, after uint64) {
 		for _, d := range r.Decisions {
 			if d.Decision == decision && d.Rule == rule {
@@ -110,7 +113,7 @@ func TestEndToEndDryRun(t *testing.T) {
 		}
 		return 0, 0
 	}
-	r := ask("", wide, "topics")
+	r := s.dryRun("", wide, "topics")
 	if r.Records != 6 || r.Events != 5 || r.Profiles != (beforeAfter{3, 2}) || r.Seen != (beforeAfter{3, 2}) || r.Gained != 1 || r.Lost != 0 {
 		t.Errorf("wider: %+v", r)
 	}
@@ -124,14 +127,14 @@ func TestEndToEndDryRun(t *testing.T) {
 	if len(r.Biggest.Before) != 3 || r.Biggest.Before[0].ProfileID.String() != live[0] || r.Biggest.After[0].Identifiers != 4 {
 		t.Errorf("biggest: %+v", r.Biggest)
 	}
-	if r := ask(wide, rulesFile(t, "region: US\n"), "topics"); r.Gained != 0 || r.Lost != 1 || len(r.LostExamples) != 1 || len(r.LostExamples[0].Links) != 1 {
+	if r := s.dryRun(wide, rulesFile(t, "region: US\n"), "topics"); r.Gained != 0 || r.Lost != 1 || len(r.LostExamples) != 1 || len(r.LostExamples[0].Links) != 1 {
 		t.Errorf("narrower: %+v", r)
 	}
-	if r := ask("", rulesFile(t, "namespaces:\n  anonymous_id: {class: evidence, priority: 7, normalise: trim}\n"), "topics"); r.ChangedID != 1 || r.Nobody != (beforeAfter{0, 1}) ||
+	if r := s.dryRun("", rulesFile(t, "namespaces:\n  anonymous_id: {class: evidence, priority: 7, normalise: trim}\n"), "topics"); r.ChangedID != 1 || r.Nobody != (beforeAfter{0, 1}) ||
 		r.Lost != 0 || len(r.ChangedExamples) != 1 {
 		t.Errorf("without anonymous ids: %+v", r)
 	}
-	r = ask("", wide, "log")
+	r = s.dryRun("", wide, "log")
 	if r.Gained != 1 || r.Lost != 0 || len(r.Notes) != 2 || len(r.GainedExamples) != 1 || r.GainedExamples[0].Whole.ProfileID != nil {
 		t.Errorf("from the log: %+v", r)
 	}
@@ -143,7 +146,7 @@ func TestEndToEndDryRun(t *testing.T) {
 	}
 	// Topics that do not exist yet are left out, and are not made.
 	s.settings.Kafka.Identity += "-none"
-	if r := ask("", wide, "topics"); r.Events != 5 {
+	if r := s.dryRun("", wide, "topics"); r.Events != 5 {
 		t.Errorf("without the topic of commands: %+v", r)
 	}
 	if after := s.traces(); after != before {
