@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
+	"unsafe"
 
 	"github.com/dchest/siphash"
 
@@ -32,6 +33,8 @@ const (
 	isErased                            // its value names a new identifier from the next event on
 	isLender                            // a shared identifier was lent to its group through it
 	isCrowded                           // its links stand in graph.pairs
+	isFounder                           // it has a profile
+	hasSums                             // its group's values stand in graph.sums
 	inBatch                             // stands in the list of this name, as do the next
 	inUnsaved
 	inUnsavedClaims
@@ -51,7 +54,6 @@ type row struct {
 	text       uint32       // where the display text begins
 	claims     uint32       // the newest by event time; 0 for none
 	profile    uint32       // that it founded; 0 for none
-	size       uint32       // of the group; valid at the root
 	generation uint32       // of the value: erasures, and of a kiosk sessions, count on
 	links      uint32       // how many there are
 	textBytes  uint16
@@ -141,11 +143,19 @@ func newGraph(key []byte, space *slab.Space) *graph {
 	return g
 }
 
-// print fingerprints a value with a keyed hash, so that nobody can choose values that collide.
-func (g *graph) print(scratch []byte, namespace, value string) (slab.Print, []byte) {
-	scratch = append(append(append(scratch[:0], namespace...), 0), value...)
-	hi, lo := siphash.Hash128(g.k0, g.k1, scratch)
-	return slab.Print{Hash: hi, Check: uint32(lo)}, scratch
+// printKey is what the values of one namespace are hashed with.
+type printKey struct{ k0, k1 uint64 }
+
+// printKeyOf derives the key of a namespace from the installation's, so that nobody can choose values that collide.
+func (g *graph) printKeyOf(namespace string) printKey {
+	k0, k1 := siphash.Hash128(g.k0, g.k1, []byte(namespace))
+	return printKey{k0, k1}
+}
+
+// print gives the print of a value.
+func (k printKey) print(value string) slab.Print {
+	hi, lo := siphash.Hash128(k.k0, k.k1, unsafe.Slice(unsafe.StringData(value), len(value)))
+	return slab.Print{Hash: hi, Check: uint32(lo)}
 }
 
 // mac gives the first bytes of the HMAC of parts, which a zero byte separates.
@@ -182,7 +192,7 @@ func (g *graph) namespaceIndex(name string) uint16 {
 func (g *graph) addIdentifier(f *form, at schemas.Time, generation uint32) uint32 {
 	id := uint32(g.nodes.Len())
 	g.nodes.Append(node{parent: id, next: id, namespace: g.namespaceIndex(f.ns.Name)})
-	r := row{hash: g.mac(f.value), first: at, last: at, born: at, size: 1, generation: generation}
+	r := row{hash: g.mac(f.value), first: at, last: at, born: at, generation: generation}
 	setDisplay(g, &r, display(f.ns, f.value))
 	g.rows.Append(r)
 	g.index.Put(f.print, id)
@@ -236,6 +246,7 @@ func (g *graph) profileOf(id uint32) uint32 {
 func (g *graph) found(id uint32) uint32 {
 	r := g.rows.At(id)
 	r.profile = g.addProfile(id)
+	g.nodes.At(id).flags |= isFounder
 	return r.profile
 }
 
@@ -263,13 +274,13 @@ func (g *graph) living(p uint32) uint32 {
 func (g *graph) unite(a, b uint32) (survivor, loser uint32) {
 	survivor, loser = min(a, b), max(a, b)
 	top, low := g.nodes.At(survivor), g.nodes.At(loser)
-	g.addSums(survivor, loser)
+	if (top.flags|low.flags)&hasSums != 0 {
+		g.addSums(survivor, loser)
+	}
 	low.parent = survivor
 	top.next, low.next = low.next, top.next
-	to, from := g.rows.At(survivor), g.rows.At(loser)
-	to.size += from.size
-	if from.profile != 0 {
-		g.endow(survivor, g.profiles.At(from.profile))
+	if low.is(isFounder) {
+		g.endow(survivor, g.profiles.At(g.rows.At(loser).profile))
 	}
 	return survivor, loser
 }

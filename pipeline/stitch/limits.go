@@ -21,12 +21,20 @@ func (s *sums) count(namespace uint16, n uint32) {
 	}
 }
 
-// values counts the values of a group.
+// values counts the values of a group. Where these are many, they are counted once and kept.
 func (g *graph) values(root uint32) (out sums) {
-	if kept := g.sums.Ref(uint64(root)); kept != nil {
-		return *kept
+	if g.nodes.At(root).is(hasSums) {
+		return *g.sums.Ref(uint64(root))
 	}
-	g.eachValue(root, func(id uint32) { out.count(g.nodes.At(id).namespace, 1) })
+	n := 0
+	g.eachValue(root, func(id uint32) {
+		out.count(g.nodes.At(id).namespace, 1)
+		n++
+	})
+	if n >= sumsMin {
+		g.sums.Put(uint64(root), out)
+		g.nodes.At(root).flags |= hasSums
+	}
 	return out
 }
 
@@ -50,25 +58,30 @@ func (g *graph) eachLent(id uint32, f func(id uint32)) {
 	})
 }
 
-// addSums prepares two groups to be one. It comes before they are.
+// addSums prepares two groups to be one of which the values are kept. It comes before they are.
 func (g *graph) addSums(survivor, loser uint32) {
-	size := g.rows.At(survivor).size + g.rows.At(loser).size
-	if size < sumsMin {
-		return
-	}
 	all, more := g.values(survivor), g.values(loser)
 	for i, n := range more {
 		all[i] += n
 	}
-	g.sums.Delete(uint64(loser))
+	g.dropSums(loser)
 	g.sums.Put(uint64(survivor), all)
+	g.nodes.At(survivor).flags |= hasSums
+}
+
+// dropSums forgets the values of a group.
+func (g *graph) dropSums(root uint32) {
+	if n := g.nodes.At(root); n.is(hasSums) {
+		g.sums.Delete(uint64(root))
+		n.flags &^= hasSums
+	}
 }
 
 // lend notes that b follows the records of a, or with -1 that it does no longer.
 func (g *graph) lend(l *link, n int) {
 	g.nodes.At(l.a).flags |= isLender
-	if kept := g.sums.Ref(uint64(g.root(l.a))); kept != nil {
-		kept.count(g.nodes.At(l.b).namespace, uint32(n))
+	if root := g.root(l.a); g.nodes.At(root).is(hasSums) {
+		g.sums.Ref(uint64(root)).count(g.nodes.At(l.b).namespace, uint32(n))
 	}
 }
 

@@ -115,7 +115,7 @@ func (g *graph) decodeIdentifier(id uint32, v []byte) error {
 	if len(v) < identifierBytes || len(v) > identifierBytes+displayBytesMax || int(id) != g.nodes.Len() {
 		return errEntry
 	}
-	r := row{hash: [16]byte(v), size: 1}
+	r := row{hash: [16]byte(v)}
 	n := node{next: id, namespace: binary.LittleEndian.Uint16(v[16:]), flags: nodeFlags(binary.LittleEndian.Uint16(v[18:]))}
 	v = fields(v[20:], &n.parent, &n.leaf, &r.generation)
 	for _, t := range [...]*schemas.Time{&r.first, &r.last, &r.born} {
@@ -145,6 +145,7 @@ func (g *graph) decodeProfile(p uint32, v []byte) error {
 		g.alive++
 	} else {
 		g.rows.At(one.founder).profile = p
+		g.nodes.At(one.founder).flags |= isFounder
 	}
 	g.profiles.Append(one)
 	return nil
@@ -251,7 +252,6 @@ func (s *Stage) rebuild() error {
 			root := g.root(id)
 			top := g.nodes.At(root)
 			n.next, top.next = top.next, id
-			g.rows.At(root).size++
 		}
 		if n.is(isQuarantined) {
 			s.metrics.quarantine(s.nameOf(id), id)
@@ -276,11 +276,8 @@ func (s *Stage) rebuild() error {
 // rebuildOne derives what an identifier counts for.
 func (s *Stage) rebuildOne(id uint32) error {
 	g := s.g
-	n, r := g.nodes.At(id), g.rows.At(id)
+	n := g.nodes.At(id)
 	class := s.ruleOf(n.namespace).Class
-	if n.parent == id && r.size >= sumsMin {
-		g.sums.Put(uint64(id), g.values(id))
-	}
 	if n.is(isBlocked|isKiosk) || class != schemas.ClassPersonal && class != schemas.ClassShared {
 		return nil
 	}

@@ -42,6 +42,9 @@ const valueBytesMax = 512
 
 // normalise gives the value in one form, and whether it can name anybody. It allocates only where the form differs.
 func normalise(n Normaliser, value, region string) (string, bool) {
+	if isPlain(n, value) {
+		return value, true
+	}
 	value = strings.TrimSpace(value)
 	if value == "" || len(value) > valueBytesMax || !utf8.ValidString(value) {
 		return "", false
@@ -57,6 +60,29 @@ func normalise(n Normaliser, value, region string) (string, bool) {
 		return phone(value, region)
 	}
 	return value, true
+}
+
+// isPlain tells whether a value surely has its normal form already, in one pass. Most have.
+func isPlain(n Normaliser, value string) bool {
+	if value == "" || len(value) > valueBytesMax || n == NormaliseCode || n == NormalisePhone {
+		return false
+	}
+	at := 0
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		switch {
+		case c <= ' ' || c >= 0x7f, c >= 'A' && c <= 'Z' && n != NormaliseTrim:
+			return false
+		case n != NormaliseEmail:
+		case c == '@':
+			if at++; i == 0 || i == len(value)-1 {
+				return false
+			}
+		case c == ':' || c == '<' || c == '>' || c == ',' || c == ';':
+			return false
+		}
+	}
+	return n != NormaliseEmail || at == 1
 }
 
 func code(value string) (string, bool) {

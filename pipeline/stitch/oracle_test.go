@@ -385,7 +385,7 @@ func (o *oracle) people(id *oracleID, day schemas.Time) int {
 				continue
 			}
 			ever = true
-			if s.day <= day && s.day >= day-90 {
+			if s.day >= day-90 {
 				recent[s.other] = true
 			}
 		}

@@ -2,6 +2,7 @@ package stitch
 
 import (
 	"slices"
+	"strings"
 	"unsafe"
 
 	"github.com/seamline/seamline/pipeline/slab"
@@ -98,17 +99,39 @@ func (s *Stage) warm(forms []form) {
 	s.warmed = sum
 }
 
+// space is what is known of a namespace that events name.
+type space struct {
+	name string
+	ns   *Namespace
+	key  printKey
+}
+
+// spaces remembers the namespaces that were named last. It is a cache: looking into the rules costs as much as all else about an identifier.
+type spaces [32]space
+
+// spaceOf gives what is known of a namespace.
+func (s *Stage) spaceOf(name string) *space {
+	at := &s.spaces[0]
+	if n := len(name); n > 0 {
+		at = &s.spaces[(n*5+int(name[0])+int(name[n-1])*3)%len(s.spaces)]
+	}
+	if at.name != name || at.ns == nil {
+		ns := s.rules.namespace(name)
+		*at = space{name: strings.Clone(name), ns: ns, key: s.g.printKeyOf(ns.Name)} // events alias their record's bytes
+	}
+	return at
+}
+
 func (s *Stage) appendForms(forms []form, e *schemas.Event) []form {
-	for _, raw := range e.Identifiers {
-		ns := s.rules.namespace(raw.Namespace)
-		value, ok := normalise(ns.Normalise, raw.Value, s.rules.Region)
+	for i := range e.Identifiers {
+		raw := &e.Identifiers[i]
+		of := s.spaceOf(raw.Namespace)
+		value, ok := normalise(of.ns.Normalise, raw.Value, s.rules.Region)
 		if !ok {
 			forms = append(forms, form{})
 			continue
 		}
-		f := form{ns: ns, value: value}
-		f.print, s.scratch = s.g.print(s.scratch, ns.Name, value)
-		forms = append(forms, f)
+		forms = append(forms, form{ns: of.ns, value: value, print: of.key.print(value)})
 	}
 	return forms
 }

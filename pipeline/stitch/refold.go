@@ -57,12 +57,19 @@ func (s *Stage) refold(why string, seeds []uint32, change func()) {
 	}
 }
 
+// linkable tells whether an identifier may link at all.
+func (s *Stage) linkable(id uint32) bool {
+	n := s.g.nodes.At(id)
+	class := s.ruleOf(n.namespace).Class
+	return !n.is(isKiosk) && (class == schemas.ClassPersonal || class == schemas.ClassShared)
+}
+
 // enclose finds the region around the seeds.
 func (s *Stage) enclose(seeds []uint32) {
 	r := &s.region
 	r.nodes = r.nodes[:0]
 	add := func(id uint32) {
-		if n := s.g.nodes.At(id); !n.is(inRegion) {
+		if n := s.g.nodes.At(id); !n.is(inRegion) && s.linkable(id) {
 			n.flags |= inRegion
 			r.nodes = append(r.nodes, id)
 		}
@@ -116,8 +123,8 @@ func (s *Stage) fold() {
 	r.links = r.links[:0]
 	for _, id := range r.nodes {
 		n, one := g.nodes.At(id), g.rows.At(id)
-		g.sums.Delete(uint64(id))
-		n.parent, n.next, one.size = id, id, 1
+		g.dropSums(id)
+		n.parent, n.next = id, id
 		n.flags &^= isLender
 		if one.profile != 0 {
 			p := g.profiles.At(one.profile)

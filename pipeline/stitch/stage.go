@@ -84,7 +84,8 @@ type Stage struct {
 	pending []pendingRow
 	region  region
 	ready   prepared // of the batch at hand
-	warmed  uint32   // keeps the reads of warm from being left out
+	spaces  spaces
+	warmed  uint32 // keeps the reads of warm from being left out
 	scratch []byte
 
 	// What the batch at hand changed. Each list holds each index once: the records say whether they stand in it.
@@ -244,12 +245,12 @@ func (s *Stage) collect(e *schemas.Event) {
 		if c.id == 0 {
 			c.isNew = true
 			c.id = s.add(c.form, e.Time, 1)
-			if c.isKiosk {
-				s.g.nodes.At(c.id).flags |= isKiosk
-			}
 		} else if s.g.nodes.At(c.id).is(isErased) {
 			c.isNew = true
 			c.id = s.add(c.form, e.Time, s.g.rows.At(c.id).generation+1)
+		}
+		if c.isNew && c.isKiosk {
+			s.g.nodes.At(c.id).flags |= isKiosk
 		}
 		r := s.g.rows.At(c.id)
 		c.previous = r.last

@@ -1,7 +1,5 @@
-# What was seen on days after a late event's day does not count for it, and does not hide what was seen before.
+# What was seen on days after a late event's day counts as well: the order of arrival does not decide about a quarantine.
 rules device_id {fanout: 1}
 d0 11:09 e1 email=c-5@example.com device_id=d-2
 d-50 18:45 e2 email=c-2@example.com device_id=d-2
-quarantined none
-d40 10:00 e3 email=c-1@example.com device_id=d-2
 quarantined device_id=d-2
