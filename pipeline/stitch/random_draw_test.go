@@ -58,6 +58,9 @@ func (h *history) namespaces() []string {
 func drawEntries(c *chooser, namespaces []string) []storyEntry {
 	count := pickOf(c, 5, 10, 20, 40, 60)
 	values := 2 + c.pick(4)
+	if c.one(50) {
+		count, values = 200, 12 // identifiers with many links
+	}
 	commandEach := pickOf(c, 3, 6, 12, 1000)
 	now := storyEpoch + 10*schemas.Hour
 	var out []storyEntry

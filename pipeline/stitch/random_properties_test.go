@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"testing"
 
 	"github.com/seamline/seamline/schemas"
 )
@@ -13,12 +14,11 @@ const propertiesEach = 4
 
 // properties takes one link and one identifier of the history. Retracting the link and seeing it again changes nothing; quarantine and
 // release of the identifier change nothing; and forbidding the link at the end is as if it had never carried.
-func (w *ways) properties() error {
+func (w *ways) properties(o *oracle) error {
 	rng := rand.New(rand.NewPCG(w.seed, 11))
 	if rng.IntN(propertiesEach) > 0 {
 		return nil
 	}
-	o := w.oracle(w.entries)
 	var links []*oracleLink
 	for _, l := range o.links {
 		if !o.ids[l.head].erased && !o.ids[l.other].erased {
@@ -103,4 +103,35 @@ func (w *ways) forbid(o *oracle, l *oracleLink) error {
 	}
 	early := slices.Insert(slices.Clone(w.entries), first+1, forbid)
 	return w.same(fmt.Sprint(ids, " forbidden when first seen"), early, never)
+}
+
+// TestManyHands: an identifier that changes hands more often than claims are kept, in any order of time.
+func TestManyHands(t *testing.T) {
+	t.Parallel()
+	rng := newSeed(t)
+	for _, text := range []string{"", "namespaces: {device_id: {class: shared, priority: 6, limit: 2, history: moves}}"} {
+		rules, err := readOracleRules(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &ways{rules: rules, names: newNames(), seed: rng.Uint64()}
+		for i := range 2500 {
+			e := storyEntry{name: fmt.Sprint("e", i), at: storyEpoch + schemas.Time(i+rng.IntN(100))*schemas.Minute}
+			e.ids = append(e.ids, drawIdentifier("device_id", rng.IntN(2)))
+			if rng.IntN(3) > 0 {
+				e.ids = append(e.ids, drawIdentifier("user_id", rng.IntN(4)))
+			}
+			w.entries = append(w.entries, e)
+		}
+		p, err := w.play(w.entries, w.random(), true)
+		if err == nil {
+			err = compare(w.oracle(w.entries), p, w.names)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		if o := w.oracle(w.entries); len(o.ids[o.known[drawIdentifier("device_id", 0)]].claims) != oracleClaimsMax {
+			t.Error("the identifier did not change hands often enough")
+		}
+	}
 }

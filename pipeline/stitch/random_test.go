@@ -89,7 +89,7 @@ func disagree(h *history, rules *oracleRules, seed uint64) (err error) {
 		}
 	}()
 	w := &ways{rules: rules, entries: h.entries, names: newNames(), seed: seed}
-	steps, err := w.step()
+	o, steps, err := w.step()
 	if err != nil {
 		return fmt.Errorf("entry by entry: %w", err)
 	}
@@ -103,13 +103,13 @@ func disagree(h *history, rules *oracleRules, seed uint64) (err error) {
 	} {
 		p, err := w.play(h.entries, way.cut, way.save)
 		if err == nil {
-			err = errors.Join(w.agree(h.entries, p), sameOutput(p, steps))
+			err = errors.Join(compare(o, p, w.names), sameOutput(p, steps))
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", way.name, err)
 		}
 	}
-	return w.properties()
+	return w.properties(o)
 }
 
 // ways are the ways in which one history is played.
@@ -126,19 +126,19 @@ func (w *ways) random() func(int) int {
 }
 
 // step plays the history in batches of one entry and compares after each.
-func (w *ways) step() (*player, error) {
+func (w *ways) step() (*oracle, *player, error) {
 	o, p := newOracle(w.rules), newPlayer(w.rules.forms)
 	for i := range w.entries {
 		o.read(&w.entries[i])
 		rows := len(p.decisions)
 		if err := p.play(w.entries[i : i+1]); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := errors.Join(compare(o, p, w.names), compareRows(o, p, w.names, rows), o.limits()); err != nil {
-			return nil, fmt.Errorf("after entry %d, %s: %w", i, &w.entries[i], err)
+			return nil, nil, fmt.Errorf("after entry %d, %s: %w", i, &w.entries[i], err)
 		}
 	}
-	return p, nil
+	return o, p, nil
 }
 
 // play plays entries in batches, with a restart after each where save is set.
@@ -157,11 +157,6 @@ func (w *ways) play(entries []storyEntry, cut func(left int) int, save bool) (*p
 		}
 	}
 	return p, nil
-}
-
-// agree compares with the oracle at the end.
-func (w *ways) agree(entries []storyEntry, p *player) error {
-	return compare(w.oracle(entries), p, w.names)
 }
 
 func (w *ways) oracle(entries []storyEntry) *oracle {

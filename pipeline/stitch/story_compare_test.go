@@ -113,7 +113,9 @@ func compareRows(o *oracle, p *player, n *names, from int) error {
 		ids[n.rows[id.key]] = i
 	}
 	// An event that changes what is in force more than once has rows of each change.
-	splits := slices.ContainsFunc(p.decisions[from:], func(d schemas.Decision) bool { return d.Kind == schemas.DecisionSplit })
+	more := slices.ContainsFunc(p.decisions[from:], func(d schemas.Decision) bool {
+		return d.Kind == schemas.DecisionSplit || d.Kind == schemas.DecisionQuarantined
+	})
 	for i := range p.decisions[from:] {
 		d := &p.decisions[from+i]
 		switch d.Kind {
@@ -122,7 +124,8 @@ func compareRows(o *oracle, p *player, n *names, from int) error {
 				return fmt.Errorf("a row of the identity log is about no link: %v", *d)
 			}
 		case schemas.DecisionDemoted:
-			if splits {
+			again := slices.ContainsFunc(p.decisions[from+i+1:], func(e schemas.Decision) bool { return e.Kind == d.Kind && e.B == d.B })
+			if more || again {
 				continue
 			}
 			if err := n.meet("a demoted row", o.ids[o.holder(ids[d.B])].key, p.resolve(d.ProfileID)); err != nil {
