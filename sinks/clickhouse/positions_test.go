@@ -173,6 +173,15 @@ func needNoMoreRights(t testing.TB, s *Sink) {
 	if err != nil {
 		t.Error(err)
 	}
+	write(t, s, &schemas.Batch{Number: 8, Now: start, Events: []*schemas.Event{event("a", start, schemas.TypeStoreVisit, id(1))},
+		Aliases: []schemas.Alias{{AliasID: id(1), ProfileID: id(2), Since: start}}})
+	squashAll(t, squasherOf(t, s, func() uint64 { return 8 }))
+	if n := counted(t, s.metrics.squashed.WithLabelValues("events")); n == 0 {
+		t.Error("no row was squashed")
+	}
+	if err := s.Unsquash(ctx); err != nil {
+		t.Error(err)
+	}
 	_, err = s.Installation(ctx)
 	if _, failed := s.Intents(ctx, 5); err != nil || failed != nil {
 		t.Error(err, failed)
