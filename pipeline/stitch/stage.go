@@ -86,7 +86,6 @@ type Stage struct {
 	ready   prepared // of the batch at hand
 	spaces  spaces
 	warmed  uint32 // keeps the reads of warm from being left out
-	scratch []byte
 
 	// What the batch at hand changed. Each list holds each index once: the records say whether they stand in it.
 	identifiers, profiles, aliases []uint32
