@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/seamline/seamline/consumers/clickstream"
+	"github.com/seamline/seamline/consumers/control"
 	"github.com/seamline/seamline/consumers/decode"
 	"github.com/seamline/seamline/consumers/kafka"
 	"github.com/seamline/seamline/pipeline"
@@ -250,7 +251,7 @@ func (p *process) line(store *state.Store, journal *kafka.Journal, space *slab.S
 	remembered := dedup.DefaultConfig()
 	remembered.Memory = 1 << 20
 	stages := []schemas.Stage{
-		decode.New(decode.DefaultConfig(), map[schemas.Feed]schemas.Decoder{schemas.FeedClickstream: calls}, reg),
+		decode.New(decode.DefaultConfig(), map[schemas.Feed]schemas.Decoder{schemas.FeedClickstream: commands{control.New(), calls}}, reg),
 		dedup.New(remembered, space, reg),
 		identity,
 		score.New(score.DefaultConfig(), identity, space, reg),

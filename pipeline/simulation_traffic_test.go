@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -62,6 +63,8 @@ type maker struct {
 func makeTraffic(rng *rand.Rand, start time.Time, span time.Duration, partitions int) *traffic {
 	m := &maker{rng: rng, start: start, span: span}
 	t := &traffic{hasShared: rng.IntN(4) == 0}
+	hasCommands := rng.IntN(4) == 0 // of operators: who is who depends on them
+	t.hasShared = t.hasShared || hasCommands
 	people := make([]*shopper, 2+rng.IntN(7))
 	for i := range people {
 		people[i] = &shopper{number: i + 1, isKnown: rng.IntN(3) > 0}
@@ -76,6 +79,8 @@ func makeTraffic(rng *rand.Rand, start time.Time, span time.Duration, partitions
 		at := time.Duration(rng.Int64N(int64(span)))
 		msg := &message{at: at, partition: int32(rng.IntN(partitions))}
 		switch n := rng.IntN(40); {
+		case hasCommands && n >= 36:
+			msg.value = m.command(people[rng.IntN(len(people))])
 		case n == 0:
 			msg.value, msg.isBroken = fmt.Sprintf(`{"type":"track","messageId":"broken-%d"`, at), true
 		case n == 1 && len(t.messages) > 0:
@@ -142,6 +147,34 @@ func (m *maker) event(p *shopper, at time.Duration) (string, *fact) {
 		}
 	}
 	return m.act(head, f, p), f
+}
+
+// command gives what an operator asks about somebody.
+func (m *maker) command(p *shopper) string {
+	m.number++
+	device := fmt.Sprintf(`{"namespace":"anonymous_id","value":"%s"}`, p.devices[m.rng.IntN(len(p.devices))])
+	user := fmt.Sprintf(`{"namespace":"user_id","value":"customer-%d"}`, p.number)
+	kind := []string{"retract", "retract", "quarantine", "release", "release", "erase"}[m.rng.IntN(6)]
+	rest := ""
+	if kind == "retract" {
+		rest = fmt.Sprintf(`,"b":%s,"forbid":%t`, user, m.rng.IntN(3) == 0)
+	} else if m.rng.IntN(4) == 0 {
+		device = user
+	}
+	return fmt.Sprintf(`{"id":"command-%d","kind":"%s","a":%s%s,"reason":"a test"}`, m.number, kind, device, rest)
+}
+
+// commands tells the commands of operators, which here are in the topic of everything else, from the rest.
+type commands struct{ orders, rest schemas.Decoder }
+
+func (c commands) Name() string { return c.rest.Name() }
+
+func (c commands) Decode(r *schemas.Record, value []byte, out *schemas.Decoded) {
+	if bytes.HasPrefix(value, []byte(`{"id":"command-`)) {
+		c.orders.Decode(r, value, out)
+		return
+	}
+	c.rest.Decode(r, value, out)
 }
 
 // act gives what somebody does in a shop.

@@ -259,6 +259,7 @@ func (s *Stage) compareAlias(b *nodeStanding, id, now uint32) {
 	isAlias := own != now
 	if wasAlias != isAlias && b.own != 0 || isAlias && (b.profile != now || b.own == 0 || b.changed != s.g.profiles.At(own).changed) {
 		s.touchAlias(own)
+		s.touch(own)
 	}
 }
 
