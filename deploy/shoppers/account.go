@@ -70,7 +70,12 @@ func (s *session) identify(withEmail, withPhone bool) {
 	w.raw(`"name":"Customer `)
 	w.int(int64(s.p.index))
 	w.raw(`"`)
-	if withEmail && s.p.household < 0 && !s.account && s.r.chance(s.g.cfg.PlaceholderShare) {
+	made := s.fillContact()
+	if made == fillerEmail && withEmail {
+		w.raw(`,"email":"`)
+		w.b = s.g.appendFiller(w.b, made, s.p.homeStore, s.message)
+		w.raw(`"`)
+	} else if withEmail && s.p.household < 0 && !s.account && s.r.chance(s.g.cfg.PlaceholderShare) {
 		s.g.book.placeholder++
 		s.writePlaceholder(w, "email", "email", "test@test.com")
 	} else if withEmail {
@@ -80,7 +85,12 @@ func (s *session) identify(withEmail, withPhone bool) {
 		s.extra |= setOf(slotEmail)
 		s.s.known = true
 	}
-	if withPhone {
+	switch {
+	case made == fillerPhone:
+		w.raw(`,"phone":"`)
+		w.b = s.g.appendFiller(w.b, made, s.p.homeStore, s.message)
+		w.raw(`"`)
+	case withPhone:
 		w.raw(`,"phone":"`)
 		w.b = s.p.appendPhoneSpoken(w.b, s.r.below(4))
 		w.raw(`"`)

@@ -35,6 +35,7 @@ type Config struct {
 	SharedDeviceShare float64 // persons whose household shares one tablet
 	KioskShare        float64 // sessions that take place at a store kiosk
 	PlaceholderShare  float64 // clickstream events with a second, meaningless identifier such as "null"
+	FillerShare       float64 // receipts, identify calls and app sessions with a made-up value, also such as no list of placeholders has
 	LateShare         float64 // records sent minutes to three days after they happened
 	DuplicateShare    float64 // records sent twice
 	MachineOpenShare  float64 // message opens made by a privacy proxy
@@ -91,6 +92,7 @@ func (c *Config) shares() []share {
 		{"shared-device", &c.SharedDeviceShare, "persons whose household shares one tablet"},
 		{"kiosk", &c.KioskShare, "sessions at a store kiosk"},
 		{"placeholder", &c.PlaceholderShare, "clickstream events with a meaningless identifier"},
+		{"filler", &c.FillerShare, "receipts, identify calls and app sessions with a made-up identifier"},
 		{"late", &c.LateShare, "records sent minutes to three days late"},
 		{"duplicate", &c.DuplicateShare, "records sent twice"},
 		{"machine-open", &c.MachineOpenShare, "message opens made by a machine"},

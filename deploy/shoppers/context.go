@@ -75,7 +75,12 @@ func (s *session) writeNetwork(w *writer) {
 
 func (s *session) writeApp(w *writer) {
 	w.raw(`,"app":{"name":"Shop","version":"7.4.1","build":"741","namespace":"com.example.shop"},"device":{"id":"`)
-	w.b = s.p.append(w.b, slotDevice+slot(s.number))
+	if s.zeroed {
+		s.g.book.placeholders[[2]string{"device_id", zeroDevice}] = true
+		w.raw(zeroDevice)
+	} else {
+		w.b = s.p.append(w.b, slotDevice+slot(s.number))
+	}
 	if s.device.form == formTablet {
 		w.raw(`","manufacturer":"Google","model":"Pixel Tablet","name":"tangorpro","type":"android"},"os":{"name":"Android","version":"15"}`)
 	} else {

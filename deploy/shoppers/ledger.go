@@ -98,6 +98,7 @@ type ledger struct {
 	training    uint64
 	skewed      uint64
 	placeholder uint64 // events
+	fillers     uint64 // events
 	shared      uint64 // events on shared tablets
 	kiosk       uint64 // events at kiosks
 	bot         uint64 // events

@@ -91,9 +91,12 @@ func (g *Generator) lightspeedCustomer(w *writer, o *sale, p *person) {
 	w.raw(`","customer_group_name":"All Customers","balance":"0.00","contact":{"first_name":"Customer","last_name":"`)
 	w.int(int64(p.index))
 	w.raw(`","email":"`)
-	w.b = p.append(w.b, o.email)
+	w.b = o.appendEmail(g, p, w.b)
 	w.raw(`","phone":"","mobile":"`)
-	if o.has(slotPhone) {
+	switch {
+	case o.filler == fillerPhone:
+		w.b = g.appendFiller(w.b, fillerPhone, o.store, o.order)
+	case o.has(slotPhone):
 		w.b = p.appendPhoneSpoken(w.b, int(o.looseID%4))
 	}
 	w.raw(`"}}`)

@@ -82,8 +82,8 @@ func (g *Generator) receiptCustomer(w *writer, o *sale, p *person) {
 	w.raw(`,"customer":`)
 	before := len(w.b)
 	r := rng{o.looseID}
-	field := func(s slot, name string) bool {
-		if !o.has(s) {
+	field := func(has bool, name string) bool {
+		if !has {
 			return false
 		}
 		if len(w.b) == before {
@@ -95,19 +95,29 @@ func (g *Generator) receiptCustomer(w *writer, o *sale, p *person) {
 		w.raw(`":"`)
 		return true
 	}
-	if field(slotLoyalty, "loyalty_id") {
-		w.b = p.append(w.b, slotLoyalty)
+	if field(o.has(slotLoyalty) || o.filler == fillerLoyalty, "loyalty_id") {
+		w.b = o.appendLoyalty(g, p, w.b)
 		w.raw(`"`)
 	}
-	if field(slotUser, "user_id") {
+	if field(o.has(slotUser), "user_id") {
 		w.b = p.append(w.b, slotUser)
 		w.raw(`"`)
 	}
-	if field(o.email, "email") {
+	switch {
+	case !field(o.hasEmail(), "email"):
+	case o.filler == fillerEmail:
+		w.b = o.appendEmail(g, p, w.b)
+		w.raw(`"`)
+	default:
 		writeEmailLoosely(w, p, o.email, &r)
 		w.raw(`"`)
 	}
-	if field(slotPhone, "phone") {
+	switch {
+	case !field(o.hasPhone(), "phone"):
+	case o.filler == fillerPhone:
+		w.b = g.appendFiller(w.b, fillerPhone, o.store, o.order)
+		w.raw(`"`)
+	default:
 		w.b = p.appendPhoneSpoken(w.b, r.below(4))
 		w.raw(`"`)
 	}

@@ -104,15 +104,15 @@ func (g *Generator) shopifyCustomer(w *writer, o *sale, p *person) {
 		return
 	}
 	w.raw(`,"email":"`)
-	w.b = p.append(w.b, o.email)
+	w.b = o.appendEmail(g, p, w.b)
 	w.raw(`","contact_email":"`)
-	w.b = p.append(w.b, o.email)
+	w.b = o.appendEmail(g, p, w.b)
 	w.raw(`","phone":`)
 	g.shopifyPhone(w, o, p)
 	w.raw(`,"customer":{"id":`)
 	w.b = p.append(w.b, slotPosShopify)
 	w.raw(`,"email":"`)
-	w.b = p.append(w.b, o.email)
+	w.b = o.appendEmail(g, p, w.b)
 	w.raw(`","first_name":"Customer","last_name":"`)
 	w.int(int64(p.index))
 	w.raw(`","phone":`)
@@ -123,12 +123,16 @@ func (g *Generator) shopifyCustomer(w *writer, o *sale, p *person) {
 }
 
 func (g *Generator) shopifyPhone(w *writer, o *sale, p *person) {
-	if !o.has(slotPhone) {
+	if !o.hasPhone() {
 		w.raw(`null`)
 		return
 	}
 	w.raw(`"`)
-	w.b = p.appendPhone(w.b)
+	if o.filler == fillerPhone {
+		w.b = g.appendFiller(w.b, fillerPhone, o.store, o.order)
+	} else {
+		w.b = p.appendPhone(w.b)
+	}
 	w.raw(`"`)
 }
 

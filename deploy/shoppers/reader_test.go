@@ -22,6 +22,7 @@ type reader struct {
 	formats     map[string]int
 	parent      map[string]string // identifiers tied together by records
 	placeholder map[string]bool
+	fillers     map[string]int // placeholders that were dropped
 }
 
 // read is one event as the reader understands it.
@@ -39,9 +40,12 @@ type object = map[string]any
 
 func newReader(t *testing.T) *reader {
 	return &reader{t: t, seen: map[string]bool{}, refused: map[string]map[string]int{}, formats: map[string]int{}, parent: map[string]string{},
+		fillers: map[string]int{},
 		placeholder: map[string]bool{
 			"user_id null": true, "user_id undefined": true, "user_id anonymous": true, "email test@test.com": true,
-			"anonymous_id 00000000-0000-0000-0000-000000000000": true,
+			"anonymous_id 00000000-0000-0000-0000-000000000000": true, "device_id 00000000-0000-0000-0000-000000000000": true,
+			"phone 0000000": true, "email none@none.com": true, "email noemail@noemail.com": true, "email nomail@nomail.example": true,
+			"email x@x.example": true, "email asdf@asdf.example": true,
 		}}
 }
 
@@ -107,7 +111,8 @@ func (r *reader) tie(ids []string) []string {
 	for _, id := range ids {
 		namespace, value, _ := strings.Cut(id, " ")
 		switch {
-		case value == "" || r.placeholder[id]:
+		case value == "" || r.placeholder[id] || strings.HasSuffix(id, "@shop.example.com") || strings.HasPrefix(id, "loyalty_id LC00STAFF"):
+			r.fillers[id]++
 			continue
 		case namespace == "email":
 			id = "email " + strings.ToLower(strings.TrimSpace(value))

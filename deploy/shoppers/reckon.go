@@ -109,7 +109,7 @@ func (b *ledger) counts() Counts {
 	c := Counts{
 		Records: map[string]int{}, Bytes: map[string]int{}, ByType: map[string]int{}, ByFormat: map[string]int{},
 		Late: int(b.late), Duplicates: int(b.duplicates), Resent: int(b.resent), Malformed: map[string]map[string]int{},
-		Training: int(b.training), Framed: int(b.framed), CloudEvents: int(b.cloudEvents), Placeholders: int(b.placeholder),
+		Training: int(b.training), Framed: int(b.framed), CloudEvents: int(b.cloudEvents), Placeholders: int(b.placeholder), Fillers: int(b.fillers),
 		Shared: int(b.shared), Kiosk: int(b.kiosk), Bot: int(b.bot), Skewed: int(b.skewed),
 		HumanOpens: int(b.humanOpens), MachineOpens: int(b.machine),
 		Web: b.spent[channelWeb].sales(), App: b.spent[channelApp].sales(), Store: b.spent[channelStore].sales(),

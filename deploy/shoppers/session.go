@@ -68,6 +68,7 @@ type session struct {
 	kind     kind
 	messages uint64
 	plain    bool // no placeholder on the event that is opened
+	zeroed   bool // the device gives zeros for its id
 }
 
 // stamp is a place in the open record where a time is filled in when the record is sent.
@@ -92,9 +93,10 @@ func (g *Generator) begin(v visitPlan, where place, number int, r rng) *session 
 		s.device = v.p.devices[number]
 		s.anonymous = v.p.append(s.anonymous, s.anonymousSlot())
 		s.set = setOf(s.anonymousSlot())
-		if s.device.app {
+		if _, s.zeroed = g.fills(s.messages); s.device.app && !s.zeroed {
 			s.set |= setOf(slotDevice + slot(number))
 		}
+		s.zeroed = s.zeroed && s.device.app
 	case placeShared:
 		s.device = device{form: formTablet, seed: mix(g.cfg.Seed, 1<<43+uint64(v.p.household))}
 		s.anonymous = g.appendShared(s.anonymous, v.p.household)
@@ -291,6 +293,9 @@ func (s *session) close(end string) {
 	var id [36]byte
 	set := s.set&^s.hidden | s.extra
 	s.g.happened(s.kind, hashString(appendUUID(id[:0], s.message)), s.p, set)
+	if s.zeroed {
+		s.g.book.fillers++
+	}
 	switch s.place {
 	case placeShared:
 		s.g.book.shared++

@@ -24,7 +24,7 @@ func untidy(t testing.TB) Config {
 	c := DefaultConfig()
 	c.Seed, c.Shoppers, c.Duration = *seedFlag, 300, 10*24*time.Hour
 	c.PlaceholderShare, c.MalformedShare, c.SharedDeviceShare, c.EventTruth = 0.01, 0.01, 0.2, true
-	c.KioskShare, c.OversizeBytes = 0.02, 4096
+	c.KioskShare, c.FillerShare, c.OversizeBytes = 0.02, 0.03, 4096
 	return c
 }
 
@@ -318,7 +318,7 @@ func TestNothingUntidyWhenNotAskedFor(t *testing.T) {
 	}
 	_, truth, _ := consume(t, c)
 	n := truth.Counts
-	for name, count := range map[string]int{"late": n.Late, "duplicates": n.Duplicates, "placeholders": n.Placeholders, "framed": n.Framed,
+	for name, count := range map[string]int{"late": n.Late, "duplicates": n.Duplicates, "placeholders": n.Placeholders, "fillers": n.Fillers, "framed": n.Framed,
 		"cloud events": n.CloudEvents, "kiosk": n.Kiosk, "shared": n.Shared, "machine opens": n.MachineOpens, "skewed": n.Skewed, "malformed": len(n.Malformed)} {
 		if count != 0 {
 			t.Errorf("%d %s, want none", count, name)

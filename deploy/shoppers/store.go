@@ -30,6 +30,7 @@ type sale struct {
 	email   slot // store: which address was given
 	looseID uint64
 	test    bool // training mode
+	filler  filler
 }
 
 func (o *sale) has(s slot) bool { return o.set&(1<<s) != 0 }
@@ -107,6 +108,7 @@ func (g *Generator) showIdentity(o *sale, p *person, s *shopper, r *rng) {
 			o.set |= setOf(slotPhone)
 		}
 	}
+	g.fillReceipt(o)
 	if o.has(slotEmail) {
 		s.known = true
 	}
@@ -236,6 +238,9 @@ func (g *Generator) finishReceipt(o *sale, p *person, k kind, at int64, r *rng) 
 	if !o.test {
 		post.events = 1
 		g.happened(k, hashString(o.appendID(id[:0], k)), p, o.set)
+		if o.filler != fillerNone && k != kindShopifyRefund {
+			g.book.fillers++
+		}
 	}
 	switch k {
 	case kindShopifyOrder:

@@ -74,6 +74,7 @@ type Counts struct {
 	Framed       int                       `json:"framed"`
 	CloudEvents  int                       `json:"cloud_events"`
 	Placeholders int                       `json:"placeholders"` // Events with a placeholder
+	Fillers      int                       `json:"fillers"`      // Events with a made-up value
 	Shared       int                       `json:"shared"`       // Events on shared tablets
 	Kiosk        int                       `json:"kiosk"`
 	Bot          int                       `json:"bot"`
