@@ -191,7 +191,9 @@ func (s *Stage) gather() {
 		g.joinRing(g.profiles.At(g.profileOf(at.anchor)), l)
 	}
 	for _, id := range r.nodes {
-		s.hold(id, g.profileOf(s.holder(id)), 1)
+		if id < s.newFrom { // the rest is counted when the event is settled
+			s.hold(id, g.profileOf(s.holder(id)), 1)
+		}
 	}
 }
 

@@ -80,6 +80,7 @@ type Stage struct {
 	batch   *schemas.Batch
 	event   *schemas.Event
 	found   []candidate // of the event at hand
+	newFrom uint32      // identifiers from here on are new with the event at hand
 	touched []uint32    // profiles that the event at hand touched, each once
 	pending []pendingRow
 	region  region
@@ -180,6 +181,7 @@ func (s *Stage) touch(p uint32) {
 
 // stitch resolves one event.
 func (s *Stage) stitch(e *schemas.Event) {
+	s.newFrom = uint32(s.g.nodes.Len())
 	if e.Command.Kind != schemas.CommandNone {
 		s.command(e)
 		s.flush()
