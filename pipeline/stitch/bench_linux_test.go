@@ -356,3 +356,35 @@ func BenchmarkUnion(b *testing.B) {
 	b.ReportMetric(float64(unions)/float64(b.N), "unions")
 	b.ReportMetric(0, "ns/op")
 }
+
+// BenchmarkUnmerge retracts a link of a person with many identifiers and has it seen again: both fold the whole person anew.
+func BenchmarkUnmerge(b *testing.B) {
+	rules, err := parseRules([]byte("namespaces: {crm_id: {class: personal, priority: 1}, anonymous_id: {class: shared, priority: 7}}"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, size := range []int{10, 1_000, 30_000} {
+		b.Run(fmt.Sprintf("identifiers=%d", size), func(b *testing.B) {
+			s := New(rules, []byte("bench"), nil, prometheus.NewRegistry())
+			event := func(kind schemas.CommandKind, i int) *schemas.Batch {
+				e := &schemas.Event{ID: "event", Time: schemas.Day * 20_000, Command: schemas.Command{Kind: kind}}
+				e.Identify("crm_id", "hub")
+				e.Identify("anonymous_id", fmt.Sprint("a", i))
+				return &schemas.Batch{Events: []*schemas.Event{e}}
+			}
+			for i := range size - 1 {
+				apply(b, s, event(schemas.CommandNone, i))
+			}
+			used := time.Duration(0)
+			for i := range b.N {
+				at := cpu()
+				apply(b, s, event(schemas.CommandRetract, i%(size-1)))
+				apply(b, s, event(schemas.CommandNone, i%(size-1)))
+				used += cpu() - at
+				s.saved()
+			}
+			b.ReportMetric(float64(used.Microseconds())/1000/float64(2*b.N), "cpu-ms/fold")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
