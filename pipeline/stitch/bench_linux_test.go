@@ -95,7 +95,7 @@ func (c *crowd) populate(b *testing.B, s *Stage, people int) (longest time.Durat
 		if err := s.Apply(batch); err != nil {
 			b.Fatal(err)
 		}
-		if from%(100*size) == 0 {
+		if from%(10*size) == 0 {
 			s.saved() // as a checkpoint does
 		}
 	}
