@@ -18,7 +18,7 @@ import (
 
 var (
 	seedCount  = flag.Int("seeds", 0, "how many random histories; 0 takes as many as fit in -for")
-	historyFor = flag.Duration("for", 20*time.Second, "how long random histories are played")
+	historyFor = flag.Duration("for", time.Minute, "how long random histories are played")
 )
 
 // TestRandomHistories: engine and oracle agree on every history, and what must be equal is equal. -seed N plays history N first.
