@@ -124,6 +124,7 @@ func (s *stand) retractOverHTTP() {
 	ask := apiServer(t, &s.settings, t.Output())
 	s.publish(identifies(20, `"anonymousId":"tv","userId":"u-3"`), identifies(21, `"anonymousId":"tv","userId":"u-3"`))
 	s.await("SELECT count() FROM events", "7")
+	s.await("SELECT count() FROM identity_log WHERE event_id = 'm20'", "1") // a batch's tables are not written at one instant
 	body := `{"id":"c7","a":"anonymous_id:tv","b":"user_id:u-3","forbid":true,"reason":"a test"}`
 	status, _, answer := ask("POST", "/v1/identity/retract?wait=60s", "Bearer "+testToken, body)
 	var done struct {
