@@ -100,7 +100,7 @@ func (s *Stage) row(id uint32) schemas.IdentifierRow {
 		if n.leaf != 0 {
 			row.ProfileID = s.g.profiles.At(s.g.ownerOf(n.leaf)).id
 		}
-	case ns.Class == schemas.ClassPersonal || ns.Class == schemas.ClassShared:
+	case ns.links():
 		row.ProfileID = s.g.profiles.At(s.g.profileOf(s.holder(id))).id
 	}
 	return row

@@ -115,7 +115,7 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 	g, u := s.g, &s.unsaved
 	e := &entryWriter{w: w}
 	for i := u.names; i < len(g.names); i++ {
-		e.value = append(e.value[:0], g.names[i]...)
+		e.value = append(append(e.value[:0], bit(s.ruleOf(uint16(i)).links())), g.names[i]...)
 		e.put(keyName, uint32(i))
 	}
 	slices.Sort(u.identifiers)
@@ -232,6 +232,7 @@ func (g *graph) appendClaims(v []byte, id uint32) []byte {
 }
 
 var (
+	errRules = errors.New("identity.rules have changed what may link at all")
 	errEntry = errors.New("an entry of the stitch state has the wrong form")
 	errUsed  = errors.New("stitch state is loaded into a stage that has state")
 )

@@ -39,6 +39,9 @@ func (s *Stage) Load(r schemas.StateReader) error {
 			}
 		}
 		count++
+		if len(key) == 5 && key[0] == keyName {
+			return s.decodeName(binary.BigEndian.Uint32(key[1:]), v)
+		}
 		if err := s.g.decode(key, v); err != nil {
 			return fmt.Errorf("entry %x: %w", key, err)
 		}
@@ -73,11 +76,6 @@ func (g *graph) decode(key, v []byte) error {
 	}
 	i := binary.BigEndian.Uint32(key[1:])
 	switch key[0] {
-	case keyName:
-		if g.namespaceIndex(string(v)) != uint16(i) {
-			return errEntry
-		}
-		return nil
 	case keyIdentifier:
 		return g.decodeIdentifier(i, v)
 	case keyPrint:
@@ -101,6 +99,17 @@ func (g *graph) decode(key, v []byte) error {
 		return g.decodeRenewal(i, v)
 	}
 	return errEntry
+}
+
+// decodeName takes a namespace. What its identifiers may do must be what it was, as to linking: groups are made of those that may.
+func (s *Stage) decodeName(i uint32, v []byte) error {
+	if len(v) < 1 || v[0] > 1 || s.g.namespaceIndex(string(v[1:])) != uint16(i) {
+		return errEntry
+	}
+	if ns := s.ruleOf(uint16(i)); ns.links() != (v[0] != 0) {
+		return fmt.Errorf("%w: namespace %s has class %s now; go back, or apply the rules to everything with seamline replay --from-start", errRules, ns.Name, ns.Class)
+	}
+	return nil
 }
 
 // fields reads numbers of 32 bits from the front of v.
@@ -277,8 +286,7 @@ func (s *Stage) rebuild() error {
 func (s *Stage) rebuildOne(id uint32) error {
 	g := s.g
 	n := g.nodes.At(id)
-	class := s.ruleOf(n.namespace).Class
-	if n.is(isBlocked|isKiosk) || class != schemas.ClassPersonal && class != schemas.ClassShared {
+	if n.is(isBlocked) || !s.linkable(id) {
 		return nil
 	}
 	if g.rows.At(g.root(id)).profile == 0 {

@@ -60,8 +60,7 @@ func (s *Stage) refold(why string, seeds []uint32, change func()) {
 // linkable tells whether an identifier may link at all.
 func (s *Stage) linkable(id uint32) bool {
 	n := s.g.nodes.At(id)
-	class := s.ruleOf(n.namespace).Class
-	return !n.is(isKiosk) && (class == schemas.ClassPersonal || class == schemas.ClassShared)
+	return !n.is(isKiosk) && s.ruleOf(n.namespace).links()
 }
 
 // enclose finds the region around the seeds.

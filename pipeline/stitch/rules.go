@@ -33,6 +33,11 @@ type Namespace struct {
 	blocked      []*regexp.Regexp
 }
 
+// links tells whether the namespace's identifiers may link at all.
+func (n *Namespace) links() bool {
+	return n.Class == schemas.ClassPersonal || n.Class == schemas.ClassShared
+}
+
 // LinkLimit bounds with how many values of one namespace a value of another may be linked.
 type LinkLimit struct {
 	Of, To string
@@ -241,13 +246,12 @@ func (f *namespaceFile) rule(name string) (*Namespace, error) {
 	if f.Limit < 0 || f.Fanout < 0 {
 		return nil, errors.New("limit and fanout must not be negative")
 	}
-	linkable := ns.Class == schemas.ClassPersonal || ns.Class == schemas.ClassShared
 	switch {
 	case f.History != "" && f.History != "stays" && f.History != "moves":
 		return nil, fmt.Errorf("history %q is not stays or moves", f.History)
 	case f.History != "" && ns.Class != schemas.ClassShared:
 		return nil, errors.New("history is for class shared: only shared identifiers change hands")
-	case !linkable && (f.Limit != 0 || f.Fanout != 0):
+	case !ns.links() && (f.Limit != 0 || f.Fanout != 0):
 		return nil, fmt.Errorf("limit and fanout are for classes personal and shared: class %s never links", ns.Class)
 	case f.Within != "" && f.Limit == 0:
 		return nil, errors.New("within needs a limit")

@@ -108,7 +108,7 @@ type candidate struct {
 
 // linkable tells whether an identifier may link at all.
 func (c *candidate) linkable() bool {
-	return !c.isKiosk && (c.ns.Class == schemas.ClassPersonal || c.ns.Class == schemas.ClassShared)
+	return !c.isKiosk && c.ns.links()
 }
 
 // New makes an empty stage, whose state lives in the space.
