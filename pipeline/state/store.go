@@ -119,9 +119,9 @@ func (s *Store) open() (db *pebble.DB, err error) {
 	})
 }
 
-// damage marks errors of reading that mean neither a missing right nor a full disk as damage.
+// damage marks errors of reading that mean neither a missing right nor a full disk, nor settings that do not fit, as damage.
 func damage(err error) error {
-	if err == nil || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, schemas.ErrDamaged) {
+	if err == nil || errors.Is(err, schemas.ErrFatal) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, schemas.ErrDamaged) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", schemas.ErrDamaged, err)

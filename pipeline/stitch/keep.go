@@ -232,7 +232,7 @@ func (g *graph) appendClaims(v []byte, id uint32) []byte {
 }
 
 var (
-	errRules = errors.New("identity.rules have changed what may link at all")
+	errRules = fmt.Errorf("%w: identity.rules have changed what may link at all", schemas.ErrFatal)
 	errEntry = errors.New("an entry of the stitch state has the wrong form")
 	errUsed  = errors.New("stitch state is loaded into a stage that has state")
 )
