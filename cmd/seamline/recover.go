@@ -171,6 +171,9 @@ func (r *pipelineRun) restoreCopy(ctx context.Context, last uint64) error {
 		})
 		return err
 	})
+	if errors.Is(err, state.ErrOlder) {
+		return fmt.Errorf("the copy of the state in ClickHouse is of an older build, too: build the state anew with seamline replay --from-start: %w", err)
+	}
 	if err != nil {
 		return err
 	}
