@@ -45,6 +45,11 @@ func normalise(n Normaliser, value, region string) (string, bool) {
 	if isPlain(n, value) {
 		return value, true
 	}
+	return normaliseAny(n, value, region)
+}
+
+// normaliseAny does the same for every value.
+func normaliseAny(n Normaliser, value, region string) (string, bool) {
 	value = strings.TrimSpace(value)
 	if value == "" || len(value) > valueBytesMax || !utf8.ValidString(value) {
 		return "", false

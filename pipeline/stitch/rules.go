@@ -58,12 +58,24 @@ type Rules struct {
 	kioskScope []string
 }
 
+// lined is a text with the line that it stands in, so that errors can name it.
+type lined struct {
+	text string
+	line int
+}
+
+// UnmarshalYAML notes the line.
+func (l *lined) UnmarshalYAML(node *yaml.Node) error {
+	l.line = node.Line
+	return node.Decode(&l.text)
+}
+
 type rulesFile struct {
-	Region     string                   `yaml:"region"`
+	Region     lined                    `yaml:"region"`
 	Namespaces map[string]namespaceFile `yaml:"namespaces"`
 	Unknown    *namespaceFile           `yaml:"unknown"`
 	Blocked    *blockedFile             `yaml:"blocked"`
-	Kiosks     []string                 `yaml:"kiosks"`
+	Kiosks     []lined                  `yaml:"kiosks"`
 	Links      []linkFile               `yaml:"links"`
 }
 
@@ -108,8 +120,14 @@ func (n *namespaceFile) UnmarshalYAML(node *yaml.Node) error {
 }
 
 type blockedFile struct {
-	Values   []string `yaml:"values"`
-	Patterns []string `yaml:"patterns"`
+	Values   []lined `yaml:"values"`
+	Patterns []lined `yaml:"patterns"`
+}
+
+// UnmarshalYAML refuses unknown keys.
+func (b *blockedFile) UnmarshalYAML(node *yaml.Node) error {
+	type plain blockedFile
+	return strictDecode(node, (*plain)(b), "values", "patterns")
 }
 
 func strictDecode(node *yaml.Node, into any, keys ...string) error {
@@ -179,11 +197,11 @@ func parseRules(text []byte) (*Rules, error) {
 }
 
 func (r *Rules) overlay(f *rulesFile) error {
-	if f.Region != "" {
-		if len(f.Region) != 2 {
-			return fmt.Errorf("region %q is not a two-letter country code", f.Region)
+	if region := f.Region; region.line != 0 {
+		if len(region.text) != 2 {
+			return fmt.Errorf("line %d: region %q is not a two-letter country code", region.line, region.text)
 		}
-		r.Region = strings.ToUpper(f.Region)
+		r.Region = strings.ToUpper(region.text)
 	}
 	names := make([]string, 0, len(f.Namespaces))
 	for name := range f.Namespaces {
@@ -207,7 +225,7 @@ func (r *Rules) overlay(f *rulesFile) error {
 	}
 	if f.Blocked != nil {
 		for _, v := range f.Blocked.Values {
-			r.values[strings.ToLower(strings.TrimSpace(v))] = true
+			r.values[strings.ToLower(strings.TrimSpace(v.text))] = true
 		}
 		patterns, err := compile(f.Blocked.Patterns)
 		if err != nil {
@@ -272,7 +290,7 @@ func (f *namespaceFile) rule(name string) (*Namespace, error) {
 	if f.Blocked != nil {
 		patterns := slices.Clone(f.Blocked.Patterns)
 		for _, v := range f.Blocked.Values {
-			patterns = append(patterns, regexp.QuoteMeta(v))
+			patterns = append(patterns, lined{regexp.QuoteMeta(v.text), v.line})
 		}
 		var err error
 		if ns.blocked, err = compile(patterns); err != nil {
@@ -283,12 +301,12 @@ func (f *namespaceFile) rule(name string) (*Namespace, error) {
 }
 
 // compile makes patterns that match whole values, whatever their case.
-func compile(patterns []string) ([]*regexp.Regexp, error) {
+func compile(patterns []lined) ([]*regexp.Regexp, error) {
 	out := make([]*regexp.Regexp, 0, len(patterns))
 	for _, p := range patterns {
-		re, err := regexp.Compile(`(?i)^(?:` + p + `)$`)
+		re, err := regexp.Compile(`(?i)^(?:` + p.text + `)$`)
 		if err != nil {
-			return nil, fmt.Errorf("pattern %q: %w", p, err)
+			return nil, fmt.Errorf("line %d: pattern %q: %w", p.line, p.text, err)
 		}
 		out = append(out, re)
 	}

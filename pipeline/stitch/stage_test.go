@@ -252,15 +252,45 @@ func TestRulesErrors(t *testing.T) {
 			t.Errorf("%s: got error %v, want one with %q", text, err, want)
 		}
 	}
-	f("namespaces: {x: {class: other, priority: 1}}", `class "other"`)
+	f("namespaces:\n\n  x: {class: other, priority: 1}", `line 3: namespace x: class "other"`)
 	f("namespaces:\n  x: {class: shared}", "line 2: namespace x: priority")
-	f("namespaces: {x: {class: shared, priority: 1, prio: 2}}", `unknown key "prio"`)
-	f("namespaces: {x: {class: shared, priority: 1, within: soon}}", "within")
-	f("namespaces: {x: {class: shared, priority: 1, normalise: upper}}", "normalise")
-	f("region: USA", "two-letter")
-	f("kiosks: ['(']", "kiosks")
-	f("namespace: {}", `unknown key "namespace"`)
+	f("namespaces:\n  x: {class: shared, priority: 1, prio: 2}", `line 2: unknown key "prio"`)
+	f("namespaces:\n  x: {class: shared, priority: 1, limit: 3, within: soon}", "line 2: namespace x: within")
+	f("namespaces:\n  x: {class: shared, priority: 1, within: 3d}", "line 2: namespace x: within needs a limit")
+	f("namespaces:\n  x: {class: shared, priority: 1, normalise: upper}", "line 2: namespace x: normalise")
+	f("namespaces:\n  x: {class: shared, priority: 1, history: goes}", `line 2: namespace x: history "goes" is not stays or moves`)
+	f("namespaces:\n  x: {class: personal, priority: 1, history: moves}", "line 2: namespace x: history is for class shared")
+	f("namespaces:\n  x: {class: evidence, priority: 1, fanout: 3}", "line 2: namespace x: limit and fanout are for classes personal and shared")
+	f("namespaces:\n  x: {class: shared, priority: 1, resolves: true}", "line 2: namespace x: resolves is for class evidence")
+	f("namespaces:\n  x: {class: shared, priority: 1, limit: many}", "line 2")
+	f("namespaces:\n  x:\n    class: shared\n    priority: 1\n    blocked: {patterns: ['(']}", "line 5: pattern \"(\"")
+	f("\nregion: USA", "line 2: region \"USA\" is not a two-letter")
+	f("kiosks:\n  - a\n  - '('", "kiosks: line 3: pattern \"(\"")
+	f("blocked:\n  value: []", `line 2: unknown key "value"`)
+	f("links:\n  - {of: email, limit: 1}", "line 2: links: of and to must name namespaces")
+	f("links:\n  - {of: email, to: user_id, max: 1}", `line 2: unknown key "max"`)
+	f("namespace: {}", `line 1: unknown key "namespace"`)
 	f("namespaces: {kiosk_id: {class: shared, priority: 1}}", "must have class kiosk")
+}
+
+// TestPlainValuesAreNormal: what counts as normal at first sight is what a closer look gives.
+func TestPlainValuesAreNormal(t *testing.T) {
+	t.Parallel()
+	rng := newSeed(t)
+	const letters = "ab1AZ@@.:<>,; \t\n-_+\x00\x7f\u00e9mailto:"
+	for range 200_000 {
+		value := make([]byte, rng.IntN(9))
+		for i := range value {
+			value[i] = letters[rng.IntN(len(letters))]
+		}
+		for n := range Normaliser(len(normaliserNames())) {
+			got, ok := normalise(n, string(value), "US")
+			want, wantOK := normaliseAny(n, string(value), "US")
+			if got != want || ok != wantOK {
+				t.Fatalf("normaliser %d of %q gives %q %v, want %q %v", n, value, got, ok, want, wantOK)
+			}
+		}
+	}
 }
 
 func TestNormalise(t *testing.T) {
