@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -29,20 +30,24 @@ type benchRun struct {
 	rounds   int       // of what exactly-once costs; 0 for none
 	rate     float64   // records per second under which a process is killed; 0 for not
 	memory   byteSize  // ceiling of a run with more state than that; 0 for none
+	edges    int       // that are stitched by the engine and in SQL; 0 for none
 	dir      string    // for everything
 	stack    *exec.Cmd // `seamline local`, so that the broker's and ClickHouse's CPU are counted apart from ours
 	settings settings
 	log      *slog.Logger
+
+	clickHouseHTTP string // of the stack
 }
 
 func runBench(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	b := benchRun{log: slog.New(slog.DiscardHandler), memory: 256 << 20}
-	fs.IntVar(&b.shoppers, "shoppers", 5000, "simulated shoppers")
+	fs.IntVar(&b.shoppers, "shoppers", 5000, "simulated shoppers, whose traffic is taken flat out; 0 for none")
 	fs.IntVar(&b.days, "days", 7, "days of their traffic")
 	fs.StringVar(&b.profile, "cpuprofile", "", "file for a CPU profile of the pipeline")
 	fs.IntVar(&b.rounds, "rounds", 5, "rounds of measuring what exactly-once costs; 0 for none")
 	fs.Float64Var(&b.rate, "rate", 10_000, "records per second under which a process is killed and catches up; 0 for not")
+	fs.IntVar(&b.edges, "edges", 1_000_000, "pairs of identifiers that the engine and ClickHouse stitch side by side; 0 for none")
 	fs.Var(&b.memory, "memory", "ceiling of a run that needs more than that; 0 for none")
 	if err := parseFlags(fs, args); err != nil {
 		return err
@@ -52,7 +57,13 @@ func runBench(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	parts := []func(context.Context) error{b.flatOut}
+	var parts []func(context.Context) error
+	if b.shoppers > 0 {
+		parts = append(parts, b.flatOut)
+	}
+	if b.edges > 0 {
+		parts = append(parts, b.stitching)
+	}
 	if b.rate > 0 {
 		parts = append(parts, b.catchUp)
 	}
@@ -78,7 +89,7 @@ func (b *benchRun) onNewStack(ctx context.Context, name string, part func(contex
 	defer stop()
 	b.settings = defaultSettings()
 	b.settings.Kafka.Brokers, b.settings.Kafka.CreateTopics = addresses.Kafka, true
-	b.settings.ClickHouse.Addr = addresses.ClickHouse
+	b.settings.ClickHouse.Addr, b.clickHouseHTTP = addresses.ClickHouse, addresses.ClickHouseHTTP
 	b.settings.StateDir, b.settings.HTTPAddr = filepath.Join(dir, "state"), ""
 	b.settings.Identity.Key = "bench"
 	if err := b.settings.validate(); err != nil {
@@ -143,25 +154,24 @@ func (b *benchRun) flatOut(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if b.profile != "" {
-		file, err := os.Create(b.profile)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		if err := pprof.StartCPUProfile(file); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
+	var profile bytes.Buffer
+	if err := pprof.StartCPUProfile(&profile); err != nil {
+		return err
 	}
 	m, err := b.measure(ctx, variants[0], "first")
+	pprof.StopCPUProfile()
 	if err != nil {
 		return err
 	}
 	if b.profile != "" {
-		pprof.StopCPUProfile()
+		if err := os.WriteFile(b.profile, profile.Bytes(), 0o600); err != nil {
+			return err
+		}
 	}
 	if err := m.print(os.Stdout, records); err != nil {
+		return err
+	}
+	if err := printStitch(os.Stdout, profile.Bytes()); err != nil {
 		return err
 	}
 	return b.exactlyOnce(ctx)

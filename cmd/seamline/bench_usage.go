@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -91,4 +92,17 @@ func verdict(isMet bool) string {
 		return "pass"
 	}
 	return "not met"
+}
+
+// stitchShareMax is the goal: how much of the pipeline's CPU time stitching may take.
+const stitchShareMax = 0.12
+
+// printStitch writes the share of the pipeline's CPU time that stitching takes, with what it calls, by the samples of a profile.
+func printStitch(out io.Writer, profile []byte) error {
+	share, err := cpuShare(profile, "github.com/seamline/seamline/pipeline/stitch.")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n  stitching is %.1f %% of the pipeline's CPU; goal at most %.0f %%: %s\n", 100*share, 100*stitchShareMax, verdict(share <= stitchShareMax))
+	return nil
 }
