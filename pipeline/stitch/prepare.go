@@ -78,23 +78,17 @@ const warmEvents = 48
 
 // warm reads what the next events will need of identifiers that are known, in passes of which each reads memory that does not depend on the
 // read before.
-func (s *Stage) warm(forms []form) {
+func (s *Stage) warm(ids []uint32) {
 	g, sum := s.g, uint32(0)
-	for i := range forms {
-		if id := forms[i].id; id != 0 {
-			sum += g.nodes.At(id).link + g.rows.At(id).claims
-		}
+	for _, id := range ids { // 0 is nobody, and may be read
+		sum += g.nodes.At(id).link + g.rows.At(id).claims
 	}
-	for i := range forms {
-		if id := forms[i].id; id != 0 {
-			n := g.nodes.At(id)
-			sum += g.nodes.At(n.parent).parent + g.rows.At(n.parent).profile + g.links.At(n.link).a + g.leaves.At(n.leaf).anchor
-		}
+	for _, id := range ids {
+		n := g.nodes.At(id)
+		sum += g.nodes.At(n.parent).parent + g.rows.At(n.parent).profile + g.links.At(n.link).a + g.leaves.At(n.leaf).anchor
 	}
-	for i := range forms {
-		if id := forms[i].id; id != 0 {
-			sum += g.profiles.At(g.rows.At(g.nodes.At(id).parent).profile).founder + g.claims.At(g.rows.At(id).claims).link
-		}
+	for _, id := range ids {
+		sum += g.profiles.At(g.rows.At(g.nodes.At(id).parent).profile).founder + g.claims.At(g.rows.At(id).claims).link
 	}
 	s.warmed = sum
 }
@@ -141,7 +135,7 @@ func (s *Stage) formsOf(e *schemas.Event) []form {
 	r := &s.ready
 	if i := r.next; i < len(r.events) && r.events[i] == e {
 		if i%warmEvents == 0 {
-			s.warm(r.forms[r.starts[i]:r.starts[min(i+warmEvents, len(r.events))]])
+			s.warm(r.ids[r.starts[i]:r.starts[min(i+warmEvents, len(r.events))]])
 		}
 		r.next++
 		return r.forms[r.starts[i]:r.starts[i+1]]
