@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/pipeline/stitch"
 	"github.com/seamline/seamline/schemas"
 )
@@ -58,7 +59,7 @@ func stitchEdges(count int) (edges []edge, identifiers uint64) {
 
 // stitching compares the engine, on one thread, with label propagation in SQL on all cores, over the same edges: first all but the last few
 // batches, from nothing, and then those, batch by batch. Each time the groups must be right before it counts as done. SQL gets numbers
-// for identifiers; the engine gets values, and also makes all rows about them.
+// for identifiers; the engine gets values, and also makes all rows about them. Where both get numbers, it is the graph alone that unites them.
 func (b *benchRun) stitching(ctx context.Context) error {
 	all := b.edges - stitchMore*stitchBatch
 	if all <= 0 {
@@ -79,6 +80,10 @@ func (b *benchRun) stitching(ctx context.Context) error {
 		return err
 	}
 	s.print(fmt.Sprintf("%d edges from nothing", all))
+	if s.fast, err = uniteNumbers(edges[:all], identifiers, engine.groups()); err != nil {
+		return err
+	}
+	s.print("the same, as numbers for both")
 	s.fast, s.slow, s.iterations = 0, 0, 0
 	for from := all; from < len(edges); from += stitchBatch {
 		if err := s.run(ctx, edges[from:from+stitchBatch]); err != nil {
@@ -88,6 +93,33 @@ func (b *benchRun) stitching(ctx context.Context) error {
 	s.print(fmt.Sprintf("%d times %d edges more", stitchMore, stitchBatch))
 	fmt.Println("  both have the same groups after each")
 	return nil
+}
+
+// uniteNumbers gives how long the engine's graph takes to unite edges between dense numbers, as SQL gets them, with nothing else about them.
+func uniteNumbers(edges []edge, identifiers uint64, want []edge) (time.Duration, error) {
+	space, err := slab.NewSpace(slab.Config{})
+	if err != nil {
+		return 0, err
+	}
+	defer space.Close()
+	graph, err := stitch.NewGroups(space, int(identifiers))
+	if err != nil {
+		return 0, err
+	}
+	pairs := make([][2]uint32, len(edges))
+	for i, e := range edges {
+		pairs[i] = [2]uint32{uint32(e.a), uint32(e.b)}
+	}
+	runtime.GC()
+	start := time.Now()
+	graph.UniteAll(pairs)
+	took := time.Since(start)
+	for _, one := range want {
+		if first := graph.First(uint32(one.a)); uint64(first) != one.b {
+			return 0, fmt.Errorf("%w: the group of %d begins with %d as numbers, with %d as values", errDifferentGroups, one.a, first, one.b)
+		}
+	}
+	return took, nil
 }
 
 // sideBySide is the engine and ClickHouse over the same edges, and what they took.

@@ -97,6 +97,9 @@ func (s *Stage) recent(root uint32, namespace uint16, from schemas.Time) (n int)
 
 // broken gives the namespace whose limit two groups would break as one; nil where all limits hold.
 func (s *Stage) broken(a, b uint32, at schemas.Time) *Namespace {
+	if !s.rules.limits {
+		return nil
+	}
 	one, two := s.g.values(a), s.g.values(b)
 	for i := range one {
 		if one[i] == 0 || two[i] == 0 {

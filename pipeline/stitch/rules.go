@@ -53,6 +53,7 @@ type Rules struct {
 	blocked    []*regexp.Regexp
 	kiosks     []*regexp.Regexp
 	links      []LinkLimit
+	limits     bool     // there are any
 	named      []string // namespaces with a rule of their own, sorted
 	kiosk      *Namespace
 	kioskScope []string
@@ -189,6 +190,10 @@ func parseRules(text []byte) (*Rules, error) {
 		}
 	}
 	r.named = slices.Sorted(maps.Keys(r.byName))
+	r.limits = r.unknown.Limit > 0
+	for _, ns := range r.byName {
+		r.limits = r.limits || ns.Limit > 0
+	}
 	r.kiosk = r.byName[schemas.NamespaceKioskID]
 	if r.kiosk == nil || r.kiosk.Class != schemas.ClassKiosk {
 		return nil, fmt.Errorf("namespace %s must have class kiosk", schemas.NamespaceKioskID)
