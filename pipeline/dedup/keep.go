@@ -107,7 +107,8 @@ func (s *Stage) Load(r schemas.StateReader) error {
 			id := fingerprint{hi: binary.BigEndian.Uint64(key[4:]), lo: binary.BigEndian.Uint64(key[12:])}
 			bucket := into(binary.BigEndian.Uint32(key))
 			if m.reach(bucket); bucket >= m.floor && !m.known(id) {
-				m.add(id, bucket)
+				// What was saved fitted, also where the next id would not have: nothing is forgotten on the way.
+				m.put(id, bucket)
 			}
 		default:
 			return fmt.Errorf("an entry of the event ids has a key of %d and a value of %d bytes", len(key), len(v))
@@ -115,5 +116,6 @@ func (s *Stage) Load(r schemas.StateReader) error {
 		return nil
 	})
 	s.floorSaved, s.recut = m.floor, span != s.span
+	m.shrink(m.max, m.maxList) // less memory than before
 	return err
 }

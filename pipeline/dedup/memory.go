@@ -123,11 +123,22 @@ func (m *memory) known(id fingerprint) bool {
 // add remembers an id that is not known, as seen in a bucket or at the floor, whichever is later. Where memory is short it forgets the
 // oldest bucket; early is how many ids that were. Where there is only one, its ids are forgotten as well and a new one begins.
 func (m *memory) add(id fingerprint, in uint32) (stands uint32, early int) {
-	for m.live >= m.max || m.listed >= m.maxList {
+	early = m.shrink(m.max-1, m.maxList-1)
+	return m.put(id, in), early
+}
+
+// shrink forgets the oldest buckets until there are no more than so many ids, and pages that they stand on. It gives how many ids that were.
+func (m *memory) shrink(ids, pages int) (early int) {
+	for m.live > ids || m.listed > pages {
 		early += m.forget(m.floor)
 		m.floor++
 		m.newest = max(m.newest, m.floor)
 	}
+	return early
+}
+
+// put remembers an id that is not known, whatever is remembered already.
+func (m *memory) put(id fingerprint, in uint32) (stands uint32) {
 	// As many ids as are remembered may be waiting to be taken out, but no more than fit.
 	for m.seen.Len() >= m.max && m.dead != 0 {
 		m.takeOut()
@@ -143,7 +154,7 @@ func (m *memory) add(id fingerprint, in uint32) (stands uint32, early int) {
 	p := m.pages.At(b.last)
 	p.ids[p.used] = id
 	p.used++
-	return in, early
+	return in
 }
 
 func (m *memory) newPage(b *bucket) {
