@@ -227,7 +227,9 @@ func BenchmarkKnown(b *testing.B) {
 
 // resolve finds the groups of a batch's events and does nothing else: what a stage does at least for identifiers that it knows.
 func (s *Stage) resolve(batch *schemas.Batch) (sum uint32) {
-	s.prepare(batch)
+	if _, err := s.prepare(batch); err != nil {
+		panic(err)
+	}
 	r := &s.ready
 	for from := 0; from < len(batch.Events); from += warmEvents {
 		to := min(from+warmEvents, len(batch.Events))

@@ -2,6 +2,7 @@ package stitch
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"unsafe"
@@ -51,14 +52,19 @@ func (s *Stage) touchAlias(p uint32) {
 }
 
 // emit fills the batch's rows with what the batch changed, as it is after the last event, in the order of the indexes.
-func (s *Stage) emit(b *schemas.Batch) {
+func (s *Stage) emit(b *schemas.Batch) error {
 	slices.Sort(s.identifiers)
 	size := 0
 	for _, id := range s.identifiers {
 		size += int(s.g.rows.At(id).textBytes)
 	}
 	texts := make([]byte, 0, size) // rows outlive the batch in some sinks
-	for _, id := range s.identifiers {
+	for i, id := range s.identifiers {
+		if i%coolEvery == 0 {
+			if err := s.space.Cool(); err != nil {
+				return fmt.Errorf("stitch: rows of identifiers: %w", err)
+			}
+		}
 		from := len(texts)
 		texts = s.g.appendDisplay(texts, s.g.rows.At(id))
 		row := s.row(id)
@@ -86,6 +92,7 @@ func (s *Stage) emit(b *schemas.Batch) {
 	s.metrics.profiles.Set(float64(s.g.alive))
 	s.metrics.links.Set(float64(s.g.kept))
 	s.metrics.leaves.Set(float64(s.g.leaves.Len() - 1))
+	return nil
 }
 
 // row gives an identifier's row without its display.

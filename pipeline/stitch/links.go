@@ -52,6 +52,9 @@ const (
 // other gives the end of a link that is not id.
 func (l *link) other(id uint32) uint32 { return l.a ^ l.b ^ id }
 
+// has tells whether an identifier is one of the ends.
+func (l *link) has(id uint32) bool { return l.a == id || l.b == id }
+
 // next gives the link behind this one in the list of id.
 func (l *link) next(id uint32) uint32 {
 	if l.a == id {

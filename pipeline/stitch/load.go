@@ -204,19 +204,19 @@ func (g *graph) decodeLeaf(i uint32, v []byte) error {
 	}
 	var l leaf
 	fields(v, &l.identifier, &l.link, &l.pred, &l.anchor)
-	if l.identifier == 0 || int(l.identifier) >= g.nodes.Len() || l.pred >= i {
+	if l.identifier == 0 || int(l.identifier) >= g.nodes.Len() || l.pred >= i || l.pred != 0 && g.leaves.At(l.pred).identifier != l.identifier {
 		return errEntry
 	}
 	l.next = i
 	if l.link == aloneLink {
-		if int(l.anchor) >= g.profiles.Len() {
+		if l.anchor == 0 || int(l.anchor) >= g.profiles.Len() {
 			return errEntry
 		}
 		g.leaves.Append(l)
 		g.joinRing(g.profiles.At(l.anchor), i)
 		return nil
 	}
-	if int(l.link) >= g.links.Len() || (l.link == 0) != (l.pred == 0) || (l.link == 0) != (g.nodes.At(l.identifier).leaf == i) {
+	if int(l.link) >= g.links.Len() || l.link != 0 && !g.links.At(l.link).has(l.identifier) || (l.link == 0) != (l.pred == 0) || (l.link == 0) != (g.nodes.At(l.identifier).leaf == i) {
 		return errEntry
 	}
 	g.leaves.Append(l)
@@ -235,7 +235,8 @@ func (g *graph) decodeClaims(id uint32, v []byte) error {
 	for ; len(v) > 0; v = v[claimBytes:] {
 		c := claim{since: schemas.Time(binary.LittleEndian.Uint64(v)), next: r.claims}
 		fields(v[8:], &c.link, &c.leaf)
-		if int(c.leaf) >= g.leaves.Len() || int(c.link) >= g.links.Len() {
+		if int(c.leaf) >= g.leaves.Len() || int(c.link) >= g.links.Len() || c.link != 0 && !g.links.At(c.link).has(id) ||
+			c.leaf != 0 && g.leaves.At(c.leaf).identifier != id {
 			return errEntry
 		}
 		r.claims = g.claims.Append(c)

@@ -38,7 +38,7 @@ const (
 
 // prepare brings the identifiers of all events of a batch into one form and looks them up, in passes of which each reads memory that
 // does not depend on the read before, so that the waits overlap. It gives the bytes that the batch can add to the state.
-func (s *Stage) prepare(b *schemas.Batch) (bytes int64) {
+func (s *Stage) prepare(b *schemas.Batch) (bytes int64, err error) {
 	r := &s.ready
 	r.events, r.forms, r.starts, r.next = b.Events, r.forms[:0], r.starts[:0], 0
 	for _, e := range b.Events {
@@ -50,7 +50,13 @@ func (s *Stage) prepare(b *schemas.Batch) (bytes int64) {
 	for i := range r.forms {
 		r.prints = append(r.prints, r.forms[i].print)
 	}
-	s.g.index.GetAll(r.prints, r.ids)
+	for from := 0; from < len(r.prints); from += coolEvery {
+		to := min(from+coolEvery, len(r.prints))
+		s.g.index.GetAll(r.prints[from:to], r.ids[from:to])
+		if err := s.space.Cool(); err != nil {
+			return 0, err
+		}
+	}
 	for i, id := range r.ids {
 		f := &r.forms[i]
 		if f.ns == nil {
@@ -61,8 +67,11 @@ func (s *Stage) prepare(b *schemas.Batch) (bytes int64) {
 			bytes += newBytes + textBytes + int64(len(f.value))
 		}
 	}
-	return bytes
+	return bytes, nil
 }
+
+// coolEvery is after how many identifiers, each on pages of its own, the ceiling of memory is kept.
+const coolEvery = 256
 
 // letGo lets go of the batch's memory.
 func (s *Stage) letGo() {

@@ -129,7 +129,11 @@ func (s *Stage) Begin(b *schemas.Batch) error {
 			s.g.namespaceIndex(name)
 		}
 	}
-	if err := s.space.Reserve(s.prepare(b)); err != nil {
+	bytes, err := s.prepare(b)
+	if err == nil {
+		err = s.space.Reserve(bytes)
+	}
+	if err != nil {
 		return fmt.Errorf("stitch %d events: %w", len(b.Events), err)
 	}
 	return nil
@@ -164,7 +168,9 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 
 // Apply closes the batch: it fills Identifiers, Aliases, Attributions and Touched, and takes the commands out of Events.
 func (s *Stage) Apply(b *schemas.Batch) error {
-	s.emit(b)
+	if err := s.emit(b); err != nil {
+		return err
+	}
 	b.Events = slices.DeleteFunc(b.Events, func(e *schemas.Event) bool { return e.Command.Kind != schemas.CommandNone })
 	s.forget()
 	s.letGo()
