@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/seamline/seamline/pipeline/explain"
@@ -28,27 +27,11 @@ func identityCommands() []command {
 }
 
 func runIdentity(ctx context.Context, args []string) error {
-	usage := func(out io.Writer) {
+	return dispatch(ctx, args, identityCommands(), func(out io.Writer) {
 		for _, c := range identityCommands() {
 			fmt.Fprintf(out, "  seamline identity %-10s %-20s %s\n", c.name, c.args, c.about)
 		}
-	}
-	if len(args) == 0 {
-		usage(os.Stderr)
-		return usageError{errors.New("identity: a command is missing")}
-	}
-	switch args[0] {
-	case "help", "-h", "-help", "--help":
-		usage(os.Stdout)
-		return nil
-	}
-	for _, c := range identityCommands() {
-		if c.name == args[0] {
-			return c.run(ctx, args[1:])
-		}
-	}
-	usage(os.Stderr)
-	return usageError{fmt.Errorf("identity: unknown command %q", args[0])}
+	})
 }
 
 // swallow is a flag whose value nobody looks at.

@@ -76,21 +76,26 @@ func exitCode(err error, out io.Writer) int {
 }
 
 func run(ctx context.Context, args []string) error {
+	return dispatch(ctx, args, commands(), printUsage)
+}
+
+// dispatch runs the command that the first argument names.
+func dispatch(ctx context.Context, args []string, list []command, usage func(out io.Writer)) error {
 	if len(args) == 0 {
-		printUsage(os.Stderr)
+		usage(os.Stderr)
 		return usageError{errors.New("a command is missing")}
 	}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
-		printUsage(os.Stdout)
+		usage(os.Stdout)
 		return nil
 	}
-	for _, c := range commands() {
+	for _, c := range list {
 		if c.name == args[0] {
 			return c.run(ctx, args[1:])
 		}
 	}
-	printUsage(os.Stderr)
+	usage(os.Stderr)
 	return usageError{fmt.Errorf("unknown command %q", args[0])}
 }
 
