@@ -46,8 +46,7 @@ func (s *Stage) Members(p uint32, most int) []uint32 {
 
 // Group gives the living profile of the group of an identifier that may link; 0 for others.
 func (s *Stage) Group(id uint32) uint32 {
-	n := s.g.nodes.At(id)
-	if class := s.ruleOf(n.namespace).Class; n.is(isBlocked|isKiosk|isErased) || class != schemas.ClassPersonal && class != schemas.ClassShared {
+	if s.g.nodes.At(id).is(isBlocked|isErased) || !s.linkable(id) {
 		return 0
 	}
 	return s.g.profileOf(id)
@@ -76,13 +75,7 @@ func (s *Stage) Find(ids map[IdentifierName]uint32) {
 // StandIn gives a value for a number, different for each, that has the form which both rules want of a namespace. It serves where a log
 // tells identifiers apart and does not tell their values.
 func (r *Rules) StandIn(other *Rules, namespace string, n uint64) string {
-	normaliser := func(r *Rules) Normaliser {
-		if ns := r.byName[namespace]; ns != nil {
-			return ns.Normalise
-		}
-		return r.unknown.Normalise
-	}
-	if normaliser(r) == NormalisePhone || normaliser(other) == NormalisePhone {
+	if r.look(namespace).Normalise == NormalisePhone || other.look(namespace).Normalise == NormalisePhone {
 		return fmt.Sprintf("+12%09d", n%1_000_000_000)
 	}
 	return fmt.Sprintf("i%d@stand-in.invalid", n)

@@ -208,12 +208,7 @@ func (r *Rules) overlay(f *rulesFile) error {
 		}
 		r.Region = strings.ToUpper(region.text)
 	}
-	names := make([]string, 0, len(f.Namespaces))
-	for name := range f.Namespaces {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(f.Namespaces)) {
 		file := f.Namespaces[name]
 		ns, err := file.rule(name)
 		if err != nil {
@@ -320,6 +315,14 @@ func compile(patterns []lined) ([]*regexp.Regexp, error) {
 
 // names lists the namespaces that have a rule of their own.
 func (r *Rules) names() []string { return r.named }
+
+// look gives what holds for a namespace, without its name where it is unknown. Goroutines may call it.
+func (r *Rules) look(name string) *Namespace {
+	if ns := r.byName[name]; ns != nil {
+		return ns
+	}
+	return &r.unknown
+}
 
 // namespace gives the rule of a namespace; unknown ones share a documented default.
 func (r *Rules) namespace(name string) *Namespace {

@@ -124,7 +124,7 @@ func TestCompareJSON(t *testing.T) {
 func TestCompareAMillionRows(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("takes seconds")
+		t.Skip("skipped with -short: it takes seconds")
 	}
 	live, other := config(t), config(t)
 	migrate(t, live)
