@@ -8,8 +8,12 @@ import (
 // Touch is a profile that must be looked at again.
 type Touch struct {
 	Profile uint32
-	Due     Time // the timer that fell due, where only time touched the profile; 0 where an event or a merge did
+	Due     Time   // the timer that fell due, where only time touched the profile; 0 where an event or a merge did
+	Changed Fields // all that may be other than when it was looked at last; 0 where nothing is known of that, and everything may
 }
+
+// May tells whether any of some groups of fields may have changed.
+func (t *Touch) May(any Fields) bool { return t.Changed == 0 || t.Changed&any != 0 }
 
 // Moment is one step of the fold: an event, or a timer that fell due before the next event. Its fields are filled from left to right,
 // and its memory is used again for the next moment.
@@ -17,7 +21,8 @@ type Moment struct {
 	Clock    Time      // what time it is for windows and timers; never goes back
 	Event    *Event    // nil where only time passes
 	Touched  []Touch   // profiles to look at, each once, merged-away ones first; filled by stitch, or with the timer that fell due
-	Profiles []Profile // filled by score, in the order of Touched; without State
+	Profiles []Profile // filled by score, in the order of Touched; without State, and with nothing but the index where nobody reads what changed
+	Moved    bool      // identifiers or pieces of history came to a profile or left one; filled by stitch
 	Timers   []Touch   // filled by score and audience: when a profile must be looked at although no event arrives
 }
 

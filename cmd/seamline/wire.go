@@ -78,12 +78,14 @@ func (r *pipelineRun) wireStages() (*line, error) {
 	}
 	reg := r.registry
 	l := &line{space: space, stitch: stitch.New(rules, key, space, reg), audience: audience.New(audiences, space, reg), timers: timers.New(space, reg)}
+	scores := score.New(r.Score, l.stitch, space, reg)
+	scores.Serve(l.audience.Reads())
 	l.stages = []schemas.Stage{
 		decode.New(r.Decode, sources(r.settings), reg),
 		&rewound{tables: r.tables},
 		dedup.New(r.Dedup, space, reg),
 		l.stitch,
-		score.New(r.Score, l.stitch, space, reg),
+		scores,
 		l.audience,
 		l.timers,
 	}

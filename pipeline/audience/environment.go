@@ -79,10 +79,14 @@ type evaluator struct {
 
 func newEvaluator() *evaluator {
 	e := &evaluator{}
-	e.env.Idle = func(at schemas.Time, span int) bool { return at != 0 && !e.before(at+schemas.Time(span)) }
-	e.env.Within = func(at schemas.Time, span int) bool { return at != 0 && e.before(at+schemas.Time(span)) }
+	e.env.Idle = func(at schemas.Time, span int) bool { return e.idle(at, schemas.Time(span)) }
+	e.env.Within = func(at schemas.Time, span int) bool { return e.within(at, schemas.Time(span)) }
 	return e
 }
+
+func (e *evaluator) idle(at, span schemas.Time) bool { return at != 0 && !e.before(at+span) }
+
+func (e *evaluator) within(at, span schemas.Time) bool { return at != 0 && e.before(at+span) }
 
 // before tells whether edge is still to come, and notes it then: a rule's answer can change by time only at an edge that it
 // looked at.

@@ -25,6 +25,8 @@ type Rule struct {
 	Description string
 	When        string
 	program     *vm.Program
+	condition   condition // of the program; nil where only the machine can run it
+	reads       schemas.Fields
 }
 
 // audiencesMax bounds the number of audiences.
@@ -108,7 +110,7 @@ func parseRule(node *yaml.Node) (Rule, error) {
 	if err != nil {
 		return Rule{}, fmt.Errorf("audience %s: when: %w%s", f.Name, err, suggestion(err))
 	}
-	r.program = program
+	r.program, r.condition, r.reads = program, compile(program.Node()), readsOf(program.Node())
 	return r, nil
 }
 

@@ -45,8 +45,9 @@ type audience struct {
 	sequence uint64
 	size     int
 	changed  bool // since the last Save
-	inside   bool // the profile that is evaluated is a member, and since when
+	inside   bool // the profile at hand is a member, and since when; holds where look is that of the stage
 	since    schemas.Time
+	look     uint64
 	belongs  bool // the rule's answer about it
 	entered  prometheus.Counter
 	left     prometheus.Counter
@@ -62,6 +63,8 @@ type Stage struct {
 	audiences []audience // index is stable
 	byName    map[string]uint32
 	active    []uint32 // audiences with a rule, in the order of the rules
+	choice    choice   // of audiences, by what changed
+	look      uint64   // counts the profiles that were looked at
 	members   members
 	eval      *evaluator
 	machine   vm.VM
@@ -82,7 +85,7 @@ func (s *Stage) Name() string { return "audience" }
 
 // define gives every rule its audience.
 func (s *Stage) define() *Stage {
-	s.active = s.active[:0]
+	s.active, s.choice = s.active[:0], choice{}
 	for i := range s.rules {
 		r := &s.rules[i]
 		a := s.audience(r.Name)
@@ -121,17 +124,32 @@ func (s *Stage) Begin(b *schemas.Batch) error {
 	return nil
 }
 
-// Step evaluates the rules over every profile of the moment. It fills the batch's Memberships and Changes, and the moment's Timers.
+// Reads gives the fields of profiles that the rules read.
+func (s *Stage) Reads() (all schemas.Fields) {
+	for _, i := range s.active {
+		all |= s.audiences[i].rule.reads
+	}
+	return all
+}
+
+// Step evaluates the rules over every profile of the moment, but for those that read nothing of what changed. It fills the batch's
+// Memberships and Changes, and the moment's Timers.
 func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 	for i := range m.Profiles {
 		p := &m.Profiles[i]
+		rules := s.active
+		if changed := m.Touched[i].Changed; changed != 0 {
+			if rules = s.choice.of(changed, s); len(rules) == 0 {
+				continue
+			}
+		}
 		s.enter(p.Index)
 		if p.Merged {
 			s.eval.now = min(p.LastSeen, m.Clock)
 			s.leave(b, p, "the profile was merged into another", func(*audience) bool { return true })
 			continue
 		}
-		if err := s.follow(b, m, i); err != nil {
+		if err := s.follow(b, m, i, rules); err != nil {
 			return err
 		}
 	}
@@ -161,32 +179,37 @@ func compareMemberships(a, b schemas.Membership) int {
 	return bytes.Compare(a.ProfileID[:], b.ProfileID[:])
 }
 
-// enter notes of every audience whether a profile is a member.
+// enter notes of which audiences a profile is a member.
 func (s *Stage) enter(profile uint32) {
-	for i := range s.audiences {
-		s.audiences[i].inside = false
-	}
+	s.look++
 	s.members.each(profile, func(i uint32, since schemas.Time) {
-		s.audiences[i].inside, s.audiences[i].since = true, since
+		a := &s.audiences[i]
+		a.look, a.inside, a.since = s.look, true, since
 	})
 }
 
-// follow evaluates a profile at the time of its last event, or of the timer that fell due, and from there from edge to edge up to
-// the moment's clock. So every entry and exit stands in the ledger with its own time, however late the events came.
-func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int) error {
-	p := &m.Profiles[i]
+// isInside tells whether the profile at hand is a member.
+func (s *Stage) isInside(a *audience) bool { return a.look == s.look && a.inside }
+
+// follow evaluates rules over a profile at the time of its last event, or of the timer that fell due, and from there from edge to edge up
+// to the moment's clock. So every entry and exit stands in the ledger with its own time, however late the events came.
+func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int, rules []uint32) error {
+	p, t := &m.Profiles[i], &m.Touched[i]
 	s.eval.look(p)
 	at, reason := min(p.LastSeen, m.Clock), "its events"
-	if due := m.Touched[i].Due; due != 0 {
-		at, reason = due, "time passed"
+	if t.Due != 0 {
+		at, reason = t.Due, "time passed"
 	}
 	for range evaluationsMax {
 		s.eval.now, s.eval.next = at, 0
-		if err := s.evaluate(); err != nil {
+		if err := s.evaluate(rules); err != nil {
 			return err
 		}
 		isLast := s.eval.next == 0 || s.eval.next > m.Clock
-		s.settle(b, p, reason, isLast)
+		s.settle(b, p, rules, reason, isLast)
+		if t.Changed == 0 && len(s.active) < len(s.audiences) {
+			s.leave(b, p, "the audience was removed", func(a *audience) bool { return a.rule == nil })
+		}
 		if isLast {
 			break
 		}
@@ -198,10 +221,14 @@ func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int) error {
 	return nil
 }
 
-// evaluate runs every rule over the profile that the evaluator looks at.
-func (s *Stage) evaluate() error {
-	for _, i := range s.active {
+// evaluate runs rules over the profile that the evaluator looks at.
+func (s *Stage) evaluate(rules []uint32) error {
+	for _, i := range rules {
 		a := &s.audiences[i]
+		if a.rule.condition != nil {
+			a.belongs = a.rule.condition(s.eval)
+			continue
+		}
 		out, err := s.machine.Run(a.rule.program, &s.eval.env)
 		if err != nil {
 			return fmt.Errorf("audience %s: %w", a.name, err)
@@ -213,22 +240,19 @@ func (s *Stage) evaluate() error {
 
 // settle writes down where the rules' answers differ from what was known. An event that comes late has the profile looked at again as of a
 // time before somebody entered; that he was not yet a member then is no exit, unless nothing later is looked at.
-func (s *Stage) settle(b *schemas.Batch, p *schemas.Profile, reason string, isLast bool) {
-	for _, i := range s.active {
+func (s *Stage) settle(b *schemas.Batch, p *schemas.Profile, rules []uint32, reason string, isLast bool) {
+	for _, i := range rules {
 		a := &s.audiences[i]
-		if a.belongs != a.inside && (isLast || !a.inside || s.eval.now >= a.since) {
+		if inside := s.isInside(a); a.belongs != inside && (isLast || !inside || s.eval.now >= a.since) {
 			s.change(b, i, p, reason)
 		}
-	}
-	if len(s.active) < len(s.audiences) {
-		s.leave(b, p, "the audience was removed", func(a *audience) bool { return a.rule == nil })
 	}
 }
 
 // leave takes the profile out of every audience that which names.
 func (s *Stage) leave(b *schemas.Batch, p *schemas.Profile, reason string, which func(a *audience) bool) {
 	for i := range s.audiences {
-		if a := &s.audiences[i]; a.inside && which(a) {
+		if a := &s.audiences[i]; s.isInside(a) && which(a) {
 			s.change(b, uint32(i), p, reason)
 		}
 	}
@@ -238,8 +262,8 @@ func (s *Stage) leave(b *schemas.Batch, p *schemas.Profile, reason string, which
 // happened earlier than the one that made him come.
 func (s *Stage) change(b *schemas.Batch, i uint32, p *schemas.Profile, reason string) {
 	a, at := &s.audiences[i], s.eval.now
-	enter := !a.inside
-	a.inside = enter
+	enter := !s.isInside(a)
+	a.inside, a.look = enter, s.look
 	a.sequence++
 	a.changed = true
 	s.unsaved = append(s.unsaved, member{i, p.Index})

@@ -5,10 +5,13 @@ import "github.com/seamline/seamline/schemas"
 // engagedViews is the number of looked-at products that shows more than passing interest.
 const engagedViews = 3
 
+// journeyReads are the fields that decide on the stage.
+const journeyReads = schemas.FieldsSessions | schemas.FieldsViews | schemas.FieldsCart | schemas.FieldsCheckout | schemas.FieldsOrders | schemas.FieldsIdentity | schemas.FieldsClock
+
 // place sets the journey stage and since when the profile is in it, and asks to be called when time alone will change it. It follows
 // the profile from its last event, or from the timer that fell due, up to the moment's clock, so that since is when the stage began
-// and not when that was noticed.
-func (s *Stage) place(p *schemas.Profile, t schemas.Touch, m *schemas.Moment) {
+// and not when that was noticed. It tells whether the stage is another than before.
+func (s *Stage) place(p *schemas.Profile, t *schemas.Touch, m *schemas.Moment) (changed bool) {
 	j := s.journey(p.Index)
 	at := min(p.LastSeen, m.Clock)
 	if t.Due != 0 {
@@ -17,7 +20,7 @@ func (s *Stage) place(p *schemas.Profile, t schemas.Touch, m *schemas.Moment) {
 	for {
 		stage, until := s.stage(p, at)
 		if j.since == 0 || j.stage != stage {
-			j.stage, j.since = stage, at
+			j.stage, j.since, changed = stage, at, true
 			if !j.unsaved {
 				j.unsaved = true
 				s.unsaved.journeys = append(s.unsaved.journeys, p.Index)
@@ -28,7 +31,7 @@ func (s *Stage) place(p *schemas.Profile, t schemas.Touch, m *schemas.Moment) {
 			if until != 0 {
 				m.Timers = append(m.Timers, schemas.Touch{Profile: p.Index, Due: until})
 			}
-			return
+			return changed
 		}
 		at = until // later than before: every stage ends after the time that it was looked at
 	}

@@ -14,8 +14,9 @@ type session struct {
 	unsaved                    bool
 }
 
-// sessionize gives a web or app event its session: that of its device, as long as the silence before it is short enough.
-func (s *Stage) sessionize(e *schemas.Event, l *leaf) {
+// sessionize gives a web or app event its session: that of its device, as long as the silence before it is short enough. It tells whether
+// a session began.
+func (s *Stage) sessionize(e *schemas.Event, l *leaf) (began bool) {
 	gap := schemas.Span(s.cfg.SessionGap)
 	key := s.deviceKey(e)
 	at := s.sessions.Ref(key)
@@ -27,7 +28,7 @@ func (s *Stage) sessionize(e *schemas.Event, l *leaf) {
 		if at.previousID == 0 || e.Time < at.previousStart-gap || e.Time > at.previousEnd+gap {
 			// Later than two sessions: a session of its own, which the next late event of the same time finds again.
 			e.SessionID = sessionID(key, e.Time-e.Time%gap)
-			return
+			return false
 		}
 		at.previousStart, at.previousEnd = min(at.previousStart, e.Time), max(at.previousEnd, e.Time)
 		e.SessionID = at.previousID
@@ -40,6 +41,7 @@ func (s *Stage) sessionize(e *schemas.Event, l *leaf) {
 		at.id, at.start, at.end = sessionID(key, e.Time), e.Time, e.Time
 		e.SessionID = at.id
 		l.sessions++
+		began = true
 	}
 	if !at.unsaved {
 		at.unsaved = true
@@ -48,6 +50,7 @@ func (s *Stage) sessionize(e *schemas.Event, l *leaf) {
 	if e.Time >= l.sessionStart {
 		l.lastSession, l.sessionStart = e.SessionID, e.Time
 	}
+	return began
 }
 
 // deviceKey names the device that a session happens on; an event that names none has the person's leaf for one.

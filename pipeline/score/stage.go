@@ -83,7 +83,8 @@ type Stage struct {
 	skus       []string
 	skuIndex   map[string]uint32
 	fold       folder
-	owners     []uint32 // profiles that the batch touched through an order of theirs alone
+	owners     []uint32       // profiles that the batch touched through an order of theirs alone
+	reads      schemas.Fields // of the rows of moments: by whoever comes behind, and by the journey
 	unsaved    unsaved
 	space      *slab.Space
 	scratch    []byte
@@ -96,6 +97,7 @@ func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) 
 		orderIndex: slab.NewTable[uint64, uint32](space, slab.Hash64), sessions: slab.NewTable[uint64, session](space, slab.Hash64),
 		carts: slab.NewSlab[cartNode](space), journeys: slab.NewSlab[journey](space), skus: make([]string, 1), skuIndex: map[string]uint32{},
 		unsaved: unsaved{skus: 1}, space: space, metrics: newMetrics(reg)}
+	s.Serve(schemas.FieldsAll)
 	s.orders.Append(order{})
 	s.totals.Append(totals{})
 	s.carts.Append(cartNode{})
@@ -106,6 +108,10 @@ func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) 
 
 // Name is the stage's stable name.
 func (s *Stage) Name() string { return "score" }
+
+// Serve tells which fields of a moment's profiles are read behind this stage. Profiles of which nothing changed that is read are not
+// folded, which spares most of the work of most events. By default everything is read.
+func (s *Stage) Serve(reads schemas.Fields) { s.reads = reads | journeyReads }
 
 // eventBytes is what an event may add to the state.
 const eventBytes = int64(unsafe.Sizeof(leaf{}) + unsafe.Sizeof(order{}) + unsafe.Sizeof(totals{})/totalsKeptMin + unsafe.Sizeof(session{}) + unsafe.Sizeof(cartNode{}) + unsafe.Sizeof(journey{}) + 2*16)
@@ -124,9 +130,14 @@ func (s *Stage) Begin(b *schemas.Batch) error {
 func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 	m.Profiles, m.Timers = m.Profiles[:0], m.Timers[:0]
 	if m.Event != nil {
-		s.touchOwner(m, s.update(m.Event))
+		owner, changed := s.update(m.Event)
+		s.touchOwner(m, owner)
+		if !m.Moved {
+			s.narrow(m, changed)
+		}
 	}
-	for _, t := range m.Touched {
+	for i := range m.Touched {
+		t := &m.Touched[i]
 		// The elements' memory is that of moments before.
 		if n := len(m.Profiles); n < cap(m.Profiles) {
 			m.Profiles = m.Profiles[:n+1]
@@ -134,11 +145,31 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 			m.Profiles = append(m.Profiles, schemas.Profile{})
 		}
 		p := &m.Profiles[len(m.Profiles)-1]
-		if s.profile(p, t.Profile, b) {
-			s.place(p, t, m)
+		if !t.May(s.reads) {
+			p.Index = t.Profile
+			continue
+		}
+		if !s.profile(p, t.Profile, b) {
+			continue
+		}
+		if !t.May(journeyReads) {
+			j := s.journey(t.Profile)
+			p.Stage, p.StageSince = j.stage, j.since
+		} else if s.place(p, t, m) && t.Changed != 0 {
+			t.Changed |= schemas.FieldsStage
 		}
 	}
 	return nil
+}
+
+// narrow notes what an event changed of its person, where nobody else has more or less history by it. A profile that is looked at for the
+// first time is looked at as a whole.
+func (s *Stage) narrow(m *schemas.Moment, changed schemas.Fields) {
+	for i := range m.Touched {
+		if t := &m.Touched[i]; t.Profile == m.Event.Profile && s.journey(t.Profile).since != 0 {
+			t.Changed = changed
+		}
+	}
 }
 
 // touchOwner adds the profile that a leaf belongs to, unless the moment touches it already.
@@ -187,11 +218,16 @@ func (s *Stage) addOwners(b *schemas.Batch) {
 	b.Touched = slices.CompactFunc(b.Touched, func(a, c schemas.Touch) bool { return a.Profile == c.Profile })
 }
 
-// update folds one event into its leaf. It gives the leaf whose order the event changed, 0 for none.
-func (s *Stage) update(e *schemas.Event) (owner uint32) {
+// update folds one event into its leaf. It gives the leaf whose order the event changed, 0 for none, and what changed of the event's
+// person.
+func (s *Stage) update(e *schemas.Event) (owner uint32, changed schemas.Fields) {
 	owner = s.trade(e)
 	if e.Leaf == 0 {
-		return owner
+		return owner, 0
+	}
+	changed = schemas.FieldsSeen
+	if e.OrderSign() != 0 {
+		changed |= schemas.FieldsOrders | schemas.FieldsCart // a sale closes the cart
 	}
 	l := s.leaf(e.Leaf)
 	c := &l.channels[e.Channel]
@@ -200,18 +236,31 @@ func (s *Stage) update(e *schemas.Event) (owner uint32) {
 		c.first = e.Time
 	}
 	c.last = max(c.last, e.Time)
-	if e.Channel == schemas.ChannelWeb || e.Channel == schemas.ChannelApp {
-		s.sessionize(e, l)
+	if (e.Channel == schemas.ChannelWeb || e.Channel == schemas.ChannelApp) && s.sessionize(e, l) {
+		changed |= schemas.FieldsSessions
 	}
 	switch e.Type {
 	case schemas.TypeProductView:
 		l.productViews++
+		changed |= schemas.FieldsViews
 	case schemas.TypeSearch:
 		l.searches++
+		changed |= schemas.FieldsSearches
 	case schemas.TypeCartAdd, schemas.TypeCartRemove:
 		s.cart(e, l)
+		changed |= schemas.FieldsCart
 	case schemas.TypeCheckoutStart, schemas.TypeCheckoutStep:
 		l.checkout = max(l.checkout, e.Time)
+		changed |= schemas.FieldsCheckout
+	default:
+		changed |= l.message(e)
+	}
+	return owner, changed
+}
+
+// message counts what happened to a message.
+func (l *leaf) message(e *schemas.Event) schemas.Fields {
+	switch e.Type {
 	case schemas.TypeMessageSent:
 		l.email.Sent++
 	case schemas.TypeMessageDelivered:
@@ -226,8 +275,10 @@ func (s *Stage) update(e *schemas.Event) (owner uint32) {
 		l.email.Unsubscribes++
 	case schemas.TypeMessageComplaint:
 		l.email.Complaints++
+	default:
+		return 0
 	}
-	return owner
+	return schemas.FieldsMessages
 }
 
 // count counts an open or click as a person's or as a machine's.

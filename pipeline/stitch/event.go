@@ -66,6 +66,7 @@ func (s *Stage) anchorAgain(l uint32) {
 
 // attribute notes that a leaf's events may name profiles that resolve to another person than the one that it belongs to now.
 func (s *Stage) attribute(l uint32) {
+	s.moved = true
 	s.attributed = append(s.attributed, schemas.Attribution{Leaf: l, ProfileID: s.g.profiles.At(s.g.ownerOf(l)).id, Since: s.event.Time})
 }
 
@@ -88,6 +89,7 @@ var heldNames = map[string]int{schemas.NamespaceUserID: heldUsers, schemas.Names
 
 // hold counts that a profile has one identifier more, or one less.
 func (s *Stage) hold(id, p uint32, n int) {
+	s.moved = true
 	held := &s.g.profiles.At(p).held
 	held[heldAll] += uint32(n)
 	if column, ok := heldNames[s.nameOf(id)]; ok {
@@ -268,7 +270,7 @@ type pendingRow struct {
 }
 
 // log notes a decision. Which profiles it is about is known when the event is settled.
-func (s *Stage) log(r pendingRow) { s.pending = append(s.pending, r) }
+func (s *Stage) log(r pendingRow) { s.pending, s.moved = append(s.pending, r), true }
 
 // flush writes the decisions noted so far into the identity log.
 func (s *Stage) flush() {

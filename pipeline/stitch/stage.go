@@ -82,6 +82,7 @@ type Stage struct {
 	found   []candidate // of the event at hand
 	newFrom uint32      // identifiers from here on are new with the event at hand
 	touched []uint32    // profiles that the event at hand touched, each once
+	moved   bool        // the event at hand decided something, or some profile has more or less than before
 	pending []pendingRow
 	region  region
 	ready   prepared // of the batch at hand
@@ -148,8 +149,9 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 		}
 		return nil
 	}
-	s.batch, s.event, s.touched = b, m.Event, s.touched[:0]
+	s.batch, s.event, s.touched, s.moved = b, m.Event, s.touched[:0], m.Event.Command.Kind != schemas.CommandNone
 	s.stitch(m.Event)
+	m.Moved = s.moved
 	s.batch, s.event = nil, nil
 	slices.SortFunc(s.touched, func(p, q uint32) int {
 		if pm, qm := s.g.living(p) != p, s.g.living(q) != q; pm != qm {

@@ -67,7 +67,11 @@ func (q *Queue) Next() (schemas.Touch, bool) {
 	}
 	e := q.heap.pop()
 	q.set(e.profile, 0)
-	return schemas.Touch{Profile: e.profile, Due: max(e.due, q.moment)}, true
+	t := schemas.Touch{Profile: e.profile, Due: max(e.due, q.moment), Changed: schemas.FieldsClock}
+	if e.due == called {
+		t.Changed = 0
+	}
+	return t, true
 }
 
 // skipReplaced takes entries out that stand first and were replaced.
@@ -80,8 +84,11 @@ func (q *Queue) skipReplaced() {
 	}
 }
 
-// Call makes a profile due at once, whatever timer it has.
-func (q *Queue) Call(profile uint32) { q.arm(profile, max(1, q.clock)) }
+// called is when a profile is due that was called: before any timer.
+const called = 1
+
+// Call makes a profile due at once, to be looked at as a whole, whatever timer it has.
+func (q *Queue) Call(profile uint32) { q.arm(profile, called) }
 
 // eventBytes is what an event may add to the state: it may touch a new profile and arm timers.
 const eventBytes = int64(unsafe.Sizeof(timer{}) + 2*unsafe.Sizeof(entry{}))
@@ -94,7 +101,8 @@ func (q *Queue) Begin(b *schemas.Batch) error {
 	return nil
 }
 
-// Step gives every touched profile the earliest of the timers that were asked for it, or none. It sorts the moment's timers.
+// Step gives every touched profile the earliest of the timers that were asked for it, or none. Where only a part of a profile was looked
+// at, the timer that it has stands beside those. Step sorts the moment's timers.
 func (q *Queue) Step(_ *schemas.Batch, m *schemas.Moment) error {
 	q.moment = max(q.moment, m.Clock)
 	slices.SortFunc(m.Timers, compareTimers)
@@ -104,9 +112,28 @@ func (q *Queue) Step(_ *schemas.Batch, m *schemas.Moment) error {
 		if at < len(m.Timers) && m.Timers[at].Profile == t.Profile {
 			due = m.Timers[at].Due
 		}
+		if t.Changed != 0 {
+			due = earlier(due, q.due(t.Profile))
+		}
 		q.arm(t.Profile, due)
 	}
 	return nil
+}
+
+// earlier gives the smaller of two times of which 0 means never.
+func earlier(a, b schemas.Time) schemas.Time {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// due gives when a profile is due; 0 for never.
+func (q *Queue) due(profile uint32) schemas.Time {
+	if int(profile) >= q.armed.Len() {
+		return 0
+	}
+	return q.armed.At(profile).due
 }
 
 // compareTimers orders timers by profile, then time.
