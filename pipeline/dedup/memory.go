@@ -26,6 +26,7 @@ const ringSize = 2 * bucketsPerWindow
 // bucket is the ids of one span.
 type bucket struct {
 	count       int
+	saved       int    // of count, at the last Save
 	first, last uint32 // of its pages; 0 for none
 }
 
@@ -54,11 +55,12 @@ type memory struct {
 	buckets [ringSize]bucket
 	floor   uint32 // buckets below it are forgotten
 	newest  uint32
-	window  uint32 // in buckets
-	live    int    // ids that are remembered
-	listed  int    // pages that they stand on
-	max     int    // ids
-	maxList int    // pages
+	window  uint32   // in buckets
+	live    int      // ids that are remembered
+	listed  int      // pages that they stand on
+	max     int      // ids
+	maxList int      // pages
+	unsaved []uint32 // buckets with ids that came since the last Save; some are forgotten by now
 }
 
 // newMemory makes an empty memory. Three quarters of it are for ids, the rest is for the pages that list them.
@@ -122,9 +124,10 @@ func (m *memory) known(id fingerprint) bool {
 
 // add remembers an id that is not known, as seen in a bucket or at the floor, whichever is later. Where memory is short it forgets the
 // oldest bucket; early is how many ids that were. Where there is only one, its ids are forgotten as well and a new one begins.
-func (m *memory) add(id fingerprint, in uint32) (stands uint32, early int) {
+func (m *memory) add(id fingerprint, in uint32) (early int) {
 	early = m.shrink(m.max-1, m.maxList-1)
-	return m.put(id, in), early
+	m.put(id, in)
+	return early
 }
 
 // shrink forgets the oldest buckets until there are no more than so many ids, and pages that they stand on. It gives how many ids that were.
@@ -138,7 +141,7 @@ func (m *memory) shrink(ids, pages int) (early int) {
 }
 
 // put remembers an id that is not known, whatever is remembered already.
-func (m *memory) put(id fingerprint, in uint32) (stands uint32) {
+func (m *memory) put(id fingerprint, in uint32) {
 	// As many ids as are remembered may be waiting to be taken out, but no more than fit.
 	for m.seen.Len() >= m.max && m.dead != 0 {
 		m.takeOut()
@@ -150,11 +153,13 @@ func (m *memory) put(id fingerprint, in uint32) (stands uint32) {
 	if b.count%pageIDs == 0 {
 		m.newPage(b)
 	}
+	if b.count == b.saved {
+		m.unsaved = append(m.unsaved, in)
+	}
 	b.count++
 	p := m.pages.At(b.last)
 	p.ids[p.used] = id
 	p.used++
-	return in
 }
 
 func (m *memory) newPage(b *bucket) {
@@ -189,19 +194,14 @@ func (m *memory) takeOut() {
 	p.next, m.unused = m.unused, i
 }
 
-// each calls f for every remembered id, oldest bucket first.
-func (m *memory) each(f func(id fingerprint, bucket uint32) error) error {
-	for i := m.floor; i <= m.newest; i++ {
-		for at := m.at(i).last; at != 0; at = m.pages.At(at).next {
-			p := m.pages.At(at)
-			for _, id := range p.ids[:p.used] {
-				if err := f(id, i); err != nil {
-					return err
-				}
-			}
+// saved notes that all ids are saved.
+func (m *memory) saved() {
+	for _, i := range m.unsaved {
+		if i >= m.floor {
+			m.at(i).saved = m.at(i).count
 		}
 	}
-	return nil
+	m.unsaved = m.unsaved[:0]
 }
 
 // bucketOf gives the bucket of a record time.

@@ -52,9 +52,8 @@ type Stage struct {
 	window     schemas.Time
 	span       schemas.Time // of a bucket
 	memory     *memory
-	fresh      []remembered // added since the last Save
-	floorSaved uint32       // floor at the last Save
-	recut      bool         // the stored ids are in buckets of another span
+	floorSaved uint32 // floor at the last Save
+	recut      bool   // the stored ids are in buckets of another span
 	space      *slab.Space
 	scratch    []byte
 	metrics    *metrics
@@ -100,11 +99,9 @@ func (s *Stage) first(e *schemas.Event) bool {
 	if s.memory.known(id) {
 		return false
 	}
-	bucket, early := s.memory.add(id, bucket)
-	if early > 0 {
+	if early := s.memory.add(id, bucket); early > 0 {
 		s.metrics.early.Add(float64(early))
 	}
-	s.fresh = append(s.fresh, remembered{id, bucket})
 	return true
 }
 

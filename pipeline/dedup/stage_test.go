@@ -305,3 +305,41 @@ func BenchmarkApply(b *testing.B) {
 		}
 	}
 }
+
+// TestIDsOneByOne: ids that an earlier build kept each by itself are known, and are put on pages at the next Save.
+func TestIDsOneByOne(t *testing.T) {
+	t.Parallel()
+	s := New(DefaultConfig(), nil, prometheus.NewRegistry())
+	for n := range 40 {
+		seen(t, s, day0, fmt.Sprint("id-", n))
+	}
+	pages := statetest.Shelf{}
+	if err := s.Save(pages); err != nil {
+		t.Fatal(err)
+	}
+	single := statetest.Shelf{}
+	for key, value := range pages {
+		if len(key) != pageKeyBytes {
+			single[key] = value
+			continue
+		}
+		for v := value; len(v) > 0; v = v[idBytes:] {
+			single[key[:4]+string(v[:idBytes])] = nil
+		}
+	}
+	if len(single) != 41 || len(pages) != 1+3 {
+		t.Fatalf("%d single ids and %d pages", len(single)-1, len(pages)-1)
+	}
+	again := New(DefaultConfig(), nil, prometheus.NewRegistry())
+	fresh := New(DefaultConfig(), nil, prometheus.NewRegistry())
+	if err := again.Load(single); err != nil {
+		t.Fatal(err)
+	}
+	single.Restart(t, again, fresh)
+	if len(single) != len(pages) {
+		t.Errorf("%d entries after a Save, want %d", len(single), len(pages))
+	}
+	if kept, _ := seen(t, fresh, day0, "id-0", "id-39", "id-40"); fmt.Sprint(kept) != "[id-40]" {
+		t.Errorf("kept %v", kept)
+	}
+}
