@@ -23,8 +23,22 @@ type Decoded struct {
 	// Element is the position within the record of what is being decoded; decoders of arrays and batches set it.
 	Element int
 
+	// Marks are those of the current record's text. Readers take them.
+	Marks Marks
+
 	record *Record
 	text   []byte
+}
+
+// Marks are notes on the text of a record, taken in one pass over it, so that its readers need not search its bytes again. They belong to
+// the readers, who know what they mean; Begin takes them away.
+type Marks struct {
+	Text   []byte   // what the marks are of; nil for none
+	ASCII  bool     // no byte is beyond ASCII
+	Stops  []uint64 // a bit per byte: a quote, a backslash or a control character
+	Digits []uint64 // a bit per byte: a digit, a space or a hyphen
+	Opened []uint64 // a bit per byte: an object or array that is known to be well-formed starts here
+	Ends   []uint32 // by the byte where such an object or array starts: the byte behind it
 }
 
 // DroppedElement is one element that was dropped on purpose.
@@ -41,7 +55,7 @@ func (d *Decoded) Reset() {
 	}
 	clear(d.Rejects)
 	d.Events, d.Rejects, d.Dropped = d.Events[:0], d.Rejects[:0], d.Dropped[:0]
-	d.Element, d.record, d.text = 0, nil, d.text[:0]
+	d.Element, d.record, d.text, d.Marks.Text = 0, nil, d.text[:0], nil
 }
 
 // Grow makes room for a number of events and bytes of text after Reset, so that nothing is copied while decoding.
@@ -51,7 +65,7 @@ func (d *Decoded) Grow(events, textBytes int) {
 }
 
 // Begin starts a record: rejects and events that follow belong to it.
-func (d *Decoded) Begin(r *Record) { d.record, d.Element = r, 0 }
+func (d *Decoded) Begin(r *Record) { d.record, d.Element, d.Marks.Text = r, 0, nil }
 
 // Event appends an empty event for the caller to fill and gives a pointer that is valid until the next call.
 func (d *Decoded) Event() *Event {

@@ -125,7 +125,7 @@ func (s *Stage) decode(r *schemas.Record, possible schemas.Time, out *schemas.De
 		out.Rejects[len(out.Rejects)-1].Value = field.MaskCards(r.Value)
 		return
 	}
-	if _, _, found := field.CardNumber(r.Value); found {
+	if field.HoldsCard(r.Value, out) {
 		out.Reject(schemas.ReasonCardNumber, "an unmasked card number; its digits are masked here")
 		out.Rejects[len(out.Rejects)-1].Value = field.MaskCards(r.Value)
 		return

@@ -65,20 +65,9 @@ func CardNumber(b []byte) (start, end int, found bool) {
 func cardFrom(b []byte, from int) (start, end int, found bool) {
 	done := from // everything before it was examined
 	for i := nextSample(b, from); i < len(b); i = nextSample(b, min(max(i+cardSampleStride, done), len(b))) {
-		low, digits := i, 0
-		for low > done && cardChar(b[low-1]) {
-			low--
-		}
-		high := low
-		for ; high < len(b); high++ {
-			if class := charClasses[b[high]]; class == charDigit {
-				digits++
-			} else if class != charSeparator {
-				break
-			}
-		}
+		low, high, enough := digitRegion(b, i, done)
 		done = high
-		if digits < cardDigitsMin {
+		if !enough {
 			continue
 		}
 		if start, end, found = cardInRegion(b, low, high); found {

@@ -46,7 +46,7 @@ var kinds = [256]Kind{
 type Reader struct {
 	Key string // of the current member; aliases the text unless it has escapes
 
-	b     []byte
+	text
 	i     int
 	depth int
 	fresh bool // an object or array was just opened
@@ -55,9 +55,11 @@ type Reader struct {
 }
 
 // NewReader starts reading b. Strings with escapes are unescaped into arena, or into new memory where arena is nil; all others
-// alias b.
+// alias b. Where arena has the marks of a text that b is part of, reading goes by them.
 func NewReader(b []byte, arena *schemas.Decoded) Reader {
-	return Reader{b: b, depth: depthMax, arena: arena}
+	r := Reader{text: text{b: b}, depth: depthMax, arena: arena}
+	r.marks, r.base = marksOf(b, arena)
+	return r
 }
 
 // OK tells whether the text was well-formed as far as it was read.
@@ -71,7 +73,10 @@ func (r *Reader) Done() bool {
 
 // Kind gives the kind of the next value without reading it.
 func (r *Reader) Kind() Kind {
-	if r.i = skipSpace(r.b, r.i); r.bad || r.i >= len(r.b) {
+	if r.i < len(r.b) && r.b[r.i] <= ' ' {
+		r.i = skipSpace(r.b, r.i)
+	}
+	if r.bad || r.i >= len(r.b) {
 		return KindNone
 	}
 	return kinds[r.b[r.i]]
@@ -107,19 +112,25 @@ func (r *Reader) Next() bool {
 	if !r.another('}') {
 		return false
 	}
-	if r.i >= len(r.b) || r.b[r.i] != '"' {
+	b, i := r.b, r.i
+	if i >= len(b) || b[i] != '"' {
 		return r.fail()
 	}
-	end, escaped := skipString(r.b, r.i+1)
+	end, escaped := r.stringEnd(i + 1)
 	if end < 0 {
 		return r.fail()
 	}
-	r.Key = r.unquote(r.b[r.i+1:end-1], escaped)
-	r.i = skipSpace(r.b, end)
-	if r.i >= len(r.b) || r.b[r.i] != ':' {
-		return r.fail()
+	if content := b[i+1 : end-1]; escaped {
+		r.Key = r.unescape(content)
+	} else {
+		r.Key = alias(content)
 	}
-	r.i++
+	if end >= len(b) || b[end] != ':' {
+		if end = skipSpace(b, end); end >= len(b) || b[end] != ':' {
+			return r.fail()
+		}
+	}
+	r.i = end + 1
 	return true
 }
 
@@ -131,21 +142,27 @@ func (r *Reader) another(closing byte) bool {
 	if r.bad {
 		return false
 	}
-	fresh := r.fresh
+	b, i, fresh := r.b, r.i, r.fresh
 	r.fresh = false
-	r.i = skipSpace(r.b, r.i)
-	if r.i >= len(r.b) {
+	if i < len(b) && b[i] <= ' ' {
+		i = skipSpace(b, i)
+	}
+	if i >= len(b) {
 		return r.fail()
 	}
-	switch c := r.b[r.i]; {
+	switch c := b[i]; {
 	case c == closing:
-		r.i++
+		r.i = i + 1
 		r.depth++
 		return false
 	case fresh:
+		r.i = i
 		return true
 	case c == ',':
-		r.i = skipSpace(r.b, r.i+1)
+		if i++; i < len(b) && b[i] <= ' ' {
+			i = skipSpace(b, i)
+		}
+		r.i = i
 		return true
 	}
 	return r.fail()
@@ -186,8 +203,11 @@ func (r *Reader) Raw() []byte {
 		return nil
 	}
 	r.fresh = false
-	start := skipSpace(r.b, r.i)
-	end := skipValue(r.b, start, r.depth)
+	start := r.i
+	if start < len(r.b) && r.b[start] <= ' ' {
+		start = skipSpace(r.b, start)
+	}
+	end := r.value(start, r.depth)
 	if end < 0 {
 		r.fail()
 		return nil
@@ -200,14 +220,17 @@ func (r *Reader) Raw() []byte {
 func (r *Reader) Text() string {
 	switch r.Kind() {
 	case KindString:
-		end, escaped := skipString(r.b, r.i+1)
+		end, escaped := r.stringEnd(r.i + 1)
 		if end < 0 {
 			r.fail()
 			return ""
 		}
 		content := r.b[r.i+1 : end-1]
 		r.i, r.fresh = end, false
-		return r.unquote(content, escaped)
+		if escaped {
+			return r.unescape(content)
+		}
+		return alias(content)
 	case KindNumber, KindTrue, KindFalse:
 		return alias(r.Raw())
 	}
@@ -255,10 +278,7 @@ func (r *Reader) Keep(text []byte) string {
 	return r.arena.Text(text)
 }
 
-func (r *Reader) unquote(content []byte, escaped bool) string {
-	if !escaped {
-		return alias(content)
-	}
+func (r *Reader) unescape(content []byte) string {
 	var buffer [256]byte
 	return r.Keep(Unescape(buffer[:0], content))
 }

@@ -9,16 +9,17 @@ import (
 // Root tells whether a record is one JSON object or an array, and refuses everything else: then it gives KindNone. An array is well-formed
 // as a whole; an object is for the caller to check while reading it. What is no JSON is refused as malformed, with this detail.
 func Root(value []byte, out *schemas.Decoded, malformed string) Kind {
-	if !utf8.Valid(value) {
+	Mark(value, out)
+	if !asciiOnly(value, out) && !utf8.Valid(value) {
 		out.Reject(schemas.ReasonMalformed, "not UTF-8")
 		return KindNone
 	}
-	reader := NewReader(value, nil)
+	reader := NewReader(value, out)
 	kind := reader.Kind()
 	switch {
 	case kind == KindObject:
 		return kind
-	case !Valid(value):
+	case !reader.valid():
 		out.Reject(schemas.ReasonMalformed, malformed)
 	case kind == KindArray:
 		return kind

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
+
+	"github.com/seamline/seamline/schemas"
 )
 
 // depthMax bounds how deep objects and arrays may be nested. Deeper input is malformed.
@@ -25,6 +27,14 @@ var hexDigit = func() (table [256]bool) {
 	return table
 }()
 
+// spaceEnd is skipSpace for where there is seldom any.
+func spaceEnd(b []byte, i int) int {
+	if i < len(b) && b[i] <= ' ' {
+		return skipSpace(b, i)
+	}
+	return i
+}
+
 func skipSpace(b []byte, i int) int {
 	for i < len(b) && space[b[i]] {
 		i++
@@ -32,30 +42,81 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// skipValue checks the value that starts at i, with no white space before it, and gives the position behind it, or -1 where the
-// text is no JSON or is nested deeper than depth.
-func skipValue(b []byte, i, depth int) int {
-	if i >= len(b) {
+// text is JSON, and what is known of where its parts end.
+type text struct {
+	b     []byte
+	marks *schemas.Marks // nil for none
+	base  int            // where b starts in what the marks are of
+}
+
+// value checks the value that starts at i, with no white space before it, and gives the position behind it, or -1 where the text is no
+// JSON or is nested deeper than depth.
+func (t *text) value(i, depth int) int {
+	if i >= len(t.b) {
 		return -1
 	}
-	switch c := b[i]; {
+	switch c := t.b[i]; {
 	case c == '"':
-		end, _ := skipString(b, i+1)
+		end, _ := t.stringEnd(i + 1)
 		return end
-	case c == '{':
-		return skipObject(b, i+1, depth-1)
-	case c == '[':
-		return skipArray(b, i+1, depth-1)
 	case c == '-' || c-'0' <= 9:
-		return skipNumber(b, i)
+		return skipNumber(t.b, i)
+	case c == '{', c == '[':
+		return t.container(i, depth-1)
 	case c == 't':
-		return skipWord(b, i, "true")
+		return skipWord(t.b, i, "true")
 	case c == 'f':
-		return skipWord(b, i, "false")
+		return skipWord(t.b, i, "false")
 	case c == 'n':
-		return skipWord(b, i, "null")
+		return skipWord(t.b, i, "null")
 	}
 	return -1
+}
+
+// container is value for an object or array. What is found well-formed once is marked, and stepped over from then on.
+func (t *text) container(i, depth int) (end int) {
+	m, at := t.marks, uint(t.base+i)
+	if m != nil && m.Opened[at/blockBytes]>>(at%blockBytes)&1 != 0 {
+		if end = int(m.Ends[at]) - t.base; end <= len(t.b) {
+			return end
+		}
+	}
+	if depth < 0 {
+		return -1
+	}
+	if t.b[i] == '{' {
+		end = t.object(i+1, depth)
+	} else {
+		end = t.array(i+1, depth)
+	}
+	if m != nil && end > 0 {
+		m.Opened[at/blockBytes] |= 1 << (at % blockBytes)
+		m.Ends[at] = uint32(t.base + end)
+	}
+	return end
+}
+
+// stringEnd gives the position behind the closing quote of the string whose content starts at i, and whether it has escapes; -1 where
+// it is no string.
+func (t *text) stringEnd(i int) (end int, escaped bool) {
+	m := t.marks
+	if m == nil {
+		return skipString(t.b, i)
+	}
+	at := uint(t.base + i)
+	block := at / blockBytes
+	stops := m.Stops[block] >> (at % blockBytes) << (at % blockBytes)
+	for stops == 0 {
+		block++
+		stops = m.Stops[block]
+	}
+	if i = int(block)*blockBytes + bits.TrailingZeros64(stops) - t.base; i >= len(t.b) {
+		return -1, false
+	}
+	if t.b[i] == '"' {
+		return i + 1, false
+	}
+	return skipString(t.b, i)
 }
 
 func skipWord(b []byte, i int, word string) int {
@@ -154,11 +215,9 @@ func skipDigits(b []byte, i int) int {
 	return i
 }
 
-// skipObject skips the members and the closing brace; i is behind the opening one.
-func skipObject(b []byte, i, depth int) int {
-	if depth < 0 {
-		return -1
-	}
+// object checks the members and the closing brace; i is behind the opening one.
+func (t *text) object(i, depth int) int {
+	b := t.b
 	i = skipSpace(b, i)
 	if i < len(b) && b[i] == '}' {
 		return i + 1
@@ -167,18 +226,16 @@ func skipObject(b []byte, i, depth int) int {
 		if i >= len(b) || b[i] != '"' {
 			return -1
 		}
-		if i, _ = skipString(b, i+1); i < 0 {
+		if i, _ = t.stringEnd(i + 1); i < 0 {
 			return -1
 		}
-		i = skipSpace(b, i)
-		if i >= len(b) || b[i] != ':' {
+		if i = spaceEnd(b, i); i >= len(b) || b[i] != ':' {
 			return -1
 		}
-		if i = skipValue(b, skipSpace(b, i+1), depth); i < 0 {
+		if i = t.value(spaceEnd(b, i+1), depth); i < 0 {
 			return -1
 		}
-		i = skipSpace(b, i)
-		if i >= len(b) {
+		if i = spaceEnd(b, i); i >= len(b) {
 			return -1
 		}
 		if b[i] == '}' {
@@ -187,25 +244,22 @@ func skipObject(b []byte, i, depth int) int {
 		if b[i] != ',' {
 			return -1
 		}
-		i = skipSpace(b, i+1)
+		i = spaceEnd(b, i+1)
 	}
 }
 
-// skipArray skips the elements and the closing bracket; i is behind the opening one.
-func skipArray(b []byte, i, depth int) int {
-	if depth < 0 {
-		return -1
-	}
+// array checks the elements and the closing bracket; i is behind the opening one.
+func (t *text) array(i, depth int) int {
+	b := t.b
 	i = skipSpace(b, i)
 	if i < len(b) && b[i] == ']' {
 		return i + 1
 	}
 	for {
-		if i = skipValue(b, i, depth); i < 0 {
+		if i = t.value(i, depth); i < 0 {
 			return -1
 		}
-		i = skipSpace(b, i)
-		if i >= len(b) {
+		if i = spaceEnd(b, i); i >= len(b) {
 			return -1
 		}
 		if b[i] == ']' {
@@ -214,12 +268,17 @@ func skipArray(b []byte, i, depth int) int {
 		if b[i] != ',' {
 			return -1
 		}
-		i = skipSpace(b, i+1)
+		i = spaceEnd(b, i+1)
 	}
 }
 
 // Valid tells whether b is one JSON text in valid UTF-8, nested at most 64 deep.
 func Valid(b []byte) bool {
-	end := skipValue(b, skipSpace(b, 0), depthMax)
-	return end >= 0 && skipSpace(b, end) == len(b) && utf8.Valid(b)
+	t := text{b: b}
+	return t.valid() && utf8.Valid(b)
+}
+
+func (t *text) valid() bool {
+	end := t.value(skipSpace(t.b, 0), depthMax)
+	return end >= 0 && skipSpace(t.b, end) == len(t.b)
 }
