@@ -45,6 +45,7 @@ type Batch struct {
 	Written bool    // every sink has the batch already: only state is made of it
 	Ranges  []Range
 	Records []Record // in canonical order: record time, then topic, partition, offset
+	Release func()   // gives the memory of what the records alias back; nil for nothing to give back
 
 	// Filled by decode.
 	Events  []*Event // in canonical order
@@ -69,8 +70,11 @@ type Batch struct {
 	Took []StageTook // appended by the line
 }
 
-// Reset empties the batch for reuse and keeps its memory, but not that of its records.
+// Reset empties the batch for reuse and keeps its memory, but gives that of its records back.
 func (b *Batch) Reset() {
+	if b.Release != nil {
+		b.Release()
+	}
 	clear(b.Records)
 	clear(b.Rejects)
 	clear(b.Events)

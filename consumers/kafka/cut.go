@@ -128,7 +128,7 @@ func (g *Gatherer) takeOne(b *schemas.Batch, p *part) int {
 	r := p.records[p.taken]
 	p.reached = max(p.reached, schemas.Time(r.Timestamp.UnixMilli()))
 	if !r.Attrs.IsControl() {
-		b.Records = append(b.Records, g.record(r))
+		b.Records, g.taken = append(b.Records, g.record(r)), append(g.taken, r)
 		here := rank{p.reached, p}
 		g.isMixed = g.isMixed || len(g.ranks) > 0 && here.compare(g.ranks[len(g.ranks)-1]) < 0
 		g.ranks = append(g.ranks, here)
