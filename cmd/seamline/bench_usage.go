@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/seamline/seamline/cmd/seamline/bench"
 )
 
 // usage is the CPU time of the three parts.
@@ -99,10 +101,11 @@ const stitchShareMax = 0.12
 
 // printStitch writes the share of the pipeline's CPU time that stitching takes, with what it calls, by the samples of a profile.
 func printStitch(out io.Writer, profile []byte) error {
-	share, err := cpuShare(profile, "github.com/seamline/seamline/pipeline/stitch.")
+	shares, err := bench.CPUShares(profile, "github.com/seamline/seamline/pipeline/stitch.")
 	if err != nil {
 		return err
 	}
+	share := shares[0]
 	fmt.Fprintf(out, "\n  stitching is %.1f %% of the pipeline's CPU; goal at most %.0f %%: %s\n", 100*share, 100*stitchShareMax, verdict(share <= stitchShareMax))
 	return nil
 }

@@ -89,6 +89,9 @@ func (r *pipelineRun) wireStages() (*line, error) {
 		l.audience,
 		l.timers,
 	}
+	if r.watch != nil {
+		l.stages = r.watch.stages(l.stages)
+	}
 	return l, nil
 }
 
@@ -105,6 +108,14 @@ type runOptions struct {
 	registry       *prometheus.Registry // nil: a new one
 	log            *slog.Logger
 	started        func(httpAddr string) // called once HTTP answers
+	watch          *watch                // for a benchmark; nil otherwise
+}
+
+// watch lets a benchmark leave stages out, watch or replace the sinks, and know when the line begins to read.
+type watch struct {
+	stages  func(stages []schemas.Stage) []schemas.Stage
+	sinks   func(tables *clickhouse.Sink, sinks []schemas.Sink) []schemas.Sink
+	running func()
 }
 
 // pipelineRun is one running pipeline and what its parts share.
@@ -192,6 +203,9 @@ func (r *pipelineRun) process(ctx context.Context) error {
 	defer r.keepSquashed(ctx)()
 	r.health.Set("line", nil)
 	r.log.Info("running", "batch", r.store.Point().Batch)
+	if r.watch != nil {
+		r.watch.running()
+	}
 	if err := l.Run(ctx, source); err != nil {
 		return err
 	}
@@ -289,10 +303,14 @@ func (r *pipelineRun) openSinks(ctx context.Context) ([]schemas.Sink, func(), er
 		}
 	}
 	r.tables = tables
+	sinks := []schemas.Sink{tables, letters}
 	if r.silent {
-		return []schemas.Sink{tables}, closeAll, nil
+		sinks = sinks[:1]
 	}
-	return []schemas.Sink{tables, letters}, closeAll, nil
+	if r.watch != nil {
+		sinks = r.watch.sinks(tables, sinks)
+	}
+	return sinks, closeAll, nil
 }
 
 // openSource opens the topics where the checkpoint ends, with the intents behind it to replay.

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -10,21 +10,28 @@ import (
 	"strings"
 )
 
-// cpuShare reads a CPU profile and gives the share of its samples, by time, in functions whose names begin so, or in what these called.
-func cpuShare(file []byte, prefix string) (float64, error) {
+// CPUShares reads a CPU profile and gives, for each of several prefixes, the share of its samples, by time, in functions whose names
+// begin so, or in what these called.
+func CPUShares(file []byte, prefixes ...string) ([]float64, error) {
 	unzipped, err := gzip.NewReader(bytes.NewReader(file))
 	if err != nil {
-		return 0, fmt.Errorf("read CPU profile: %w", err)
+		return nil, fmt.Errorf("read CPU profile: %w", err)
 	}
 	raw, err := io.ReadAll(unzipped)
 	if err != nil {
-		return 0, fmt.Errorf("read CPU profile: %w", err)
+		return nil, fmt.Errorf("read CPU profile: %w", err)
 	}
 	var p cpuProfile
 	if err := p.read(raw); err != nil {
-		return 0, fmt.Errorf("read CPU profile: %w", err)
+		return nil, fmt.Errorf("read CPU profile: %w", err)
 	}
-	return p.share(prefix)
+	shares := make([]float64, len(prefixes))
+	for i, prefix := range prefixes {
+		if shares[i], err = p.share(prefix); err != nil {
+			return nil, err
+		}
+	}
+	return shares, nil
 }
 
 // cpuProfile is what counts of the message Profile in pprof's profile.proto.

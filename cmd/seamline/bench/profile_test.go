@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestCPUShare reads a profile of two functions, of which one calls the other in a part of its samples.
-func TestCPUShare(t *testing.T) {
+// TestCPUShares reads a profile of two functions, of which one calls the other in a part of its samples.
+func TestCPUShares(t *testing.T) {
 	t.Parallel()
 	number := func(field int, v uint64) []byte { return binary.AppendUvarint([]byte{byte(field << 3)}, v) }
 	message := func(field int, parts ...[]byte) []byte {
@@ -43,7 +43,7 @@ func TestCPUShare(t *testing.T) {
 	}
 	f := func(prefix string, want float64) {
 		t.Helper()
-		if got, err := cpuShare(zip(raw), prefix); err != nil || math.Abs(got-want) > 1e-9 {
+		if got, err := CPUShares(zip(raw), "elsewhere/", prefix); err != nil || math.Abs(got[1]-want) > 1e-9 || got[0] != 0 {
 			t.Errorf("share of %s is %v, %v; want %v", prefix, got, err, want)
 		}
 	}
@@ -52,7 +52,7 @@ func TestCPUShare(t *testing.T) {
 	f("house/", 1)
 	f("elsewhere/", 0)
 	for _, damaged := range [][]byte{nil, []byte("no gzip"), zip(raw[:len(raw)-3]), zip(nil), zip(sample(0, 1))} {
-		if share, err := cpuShare(damaged, "house/"); err == nil {
+		if share, err := CPUShares(damaged, "house/"); err == nil {
 			t.Errorf("a damaged profile of %d bytes gives %v", len(damaged), share)
 		}
 	}
