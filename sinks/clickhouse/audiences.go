@@ -31,6 +31,7 @@ func (t *memberTable) fill(b *schemas.Batch) []*block {
 		t.until.add(int64(m.Until))
 		t.reason.add(m.Reason)
 		t.version.add(b.Number)
+		t.keyed.add(addTo(printID(m.ProfileID), printText(m.Audience)))
 	}
 	return t.filled()
 }
@@ -68,6 +69,7 @@ func (t *changeTable) fill(b *schemas.Batch) []*block {
 		t.at.add(int64(c.Time))
 		t.reason.add(c.Reason)
 		t.batch.add(b.Number)
+		t.keyed.add(addTo(printText(c.Audience), c.Sequence))
 	}
 	return t.filled()
 }

@@ -26,13 +26,15 @@ type block struct {
 	columns   []column
 	input     proto.Input
 
-	key       string // the columns of the table's sorting key
-	partition string // the partition's id; empty where the table has one partition only
-	ordinal   int    // which piece of the partition; 0 where it is whole, as it always is but in a test build
-	where     string // the condition that the partition's rows meet; empty where the table has one partition only
-	digest    uint64 // of the content; 0 where isPlain
-	isPlain   bool   // nobody asks for the digest
-	measured  column // holds what differs when the batch is replayed, so that the digest leaves it out; nil for none
+	key       string   // the columns of the table's sorting key
+	partition string   // the partition's id; empty where the table has one partition only
+	ordinal   int      // which piece of the partition; 0 where it is whole, as it always is but in a test build
+	where     string   // the condition that the partition's rows meet; empty where the table has one partition only
+	digest    uint64   // of the content; 0 where isPlain
+	keyed     distinct // fingerprints of the rows' keys; empty for tables that do not give them
+	isKeyed   bool     // no two rows have the same key; false where that is not known
+	isPlain   bool     // nobody asks for the digest
+	measured  column   // holds what differs when the batch is replayed, so that the digest leaves it out; nil for none
 }
 
 // keys are the columns of the sorting keys: what is one row under FINAL.
@@ -80,6 +82,8 @@ func (b *block) reset() {
 	for _, c := range b.columns {
 		c.Reset()
 	}
+	b.keyed.reset()
+	b.isKeyed = false
 }
 
 // filled gives the block as the only one of its table, or nothing when it has no rows.
@@ -87,6 +91,7 @@ func (b *block) filled() []*block {
 	if b.rows() == 0 {
 		return nil
 	}
+	b.isKeyed = b.rows() == 1 || len(b.keyed.prints) == b.rows() && b.keyed.differ()
 	b.seal()
 	return []*block{b}
 }

@@ -18,6 +18,7 @@ type eventTable struct {
 	order   []eventKey
 	spare   []eventKey
 	months  []*eventMonth // kept from batch to batch
+	isKeyed bool          // see block.isKeyed
 	isPlain bool          // see block.isPlain
 	filled  []*block
 }
@@ -43,6 +44,7 @@ func (t *eventTable) fill(b *schemas.Batch) []*block {
 		month.add(b.Events[k.index], b)
 	}
 	for _, m := range t.filled {
+		m.isKeyed = t.isKeyed
 		m.seal()
 	}
 	return t.filled
@@ -56,18 +58,28 @@ func (t *eventTable) sort(events []*schemas.Event) {
 	}
 	t.spare = slices.Grow(t.spare[:0], len(events))[:len(events)]
 	t.order, t.spare = sortByTime(t.order, t.spare)
+	t.isKeyed = true
 	for from := 0; from < len(t.order); {
 		to := from + 1
 		for to < len(t.order) && t.order[to].time == t.order[from].time {
 			to++
 		}
 		if to-from > 1 {
-			slices.SortFunc(t.order[from:to], func(a, b eventKey) int {
-				x, y := events[a.index], events[b.index]
-				return cmp.Or(strings.Compare(x.Source, y.Source), strings.Compare(x.ID, y.ID), cmp.Compare(a.index, b.index))
-			})
+			t.sortEqual(t.order[from:to], events)
 		}
 		from = to
+	}
+}
+
+// sortEqual orders events of the same time, and finds out where one is there twice.
+func (t *eventTable) sortEqual(keys []eventKey, events []*schemas.Event) {
+	slices.SortFunc(keys, func(a, b eventKey) int {
+		x, y := events[a.index], events[b.index]
+		return cmp.Or(strings.Compare(x.Source, y.Source), strings.Compare(x.ID, y.ID), cmp.Compare(a.index, b.index))
+	})
+	for i := 1; i < len(keys); i++ {
+		x, y := events[keys[i-1].index], events[keys[i].index]
+		t.isKeyed = t.isKeyed && (x.ID != y.ID || x.Source != y.Source)
 	}
 }
 

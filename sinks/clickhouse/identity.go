@@ -39,6 +39,7 @@ func (t *identifierTable) fill(b *schemas.Batch) []*block {
 		t.lastSeen.add(int64(r.LastSeen))
 		t.quarantined.add(r.Quarantined)
 		t.batch.add(b.Number)
+		t.keyed.add(r.ID)
 	}
 	return t.filled()
 }
@@ -81,6 +82,7 @@ func (t *identityLogTable) fill(b *schemas.Batch) []*block {
 		t.rule.add(d.Rule)
 		t.event.add(d.EventID)
 		t.batch.add(b.Number)
+		t.keyed.add(d.Position)
 	}
 	return t.filled()
 }
@@ -108,6 +110,7 @@ func (t *aliasTable) fill(b *schemas.Batch) []*block {
 		t.profile.addID(a.ProfileID)
 		t.since.add(int64(a.Since))
 		t.batch.add(b.Number)
+		t.keyed.add(printID(a.AliasID))
 	}
 	return t.filled()
 }
@@ -132,6 +135,7 @@ func (t *attributionTable) fill(b *schemas.Batch) []*block {
 	for i := range b.Attributions {
 		a := &b.Attributions[i]
 		t.leaf.add(uint64(a.Leaf))
+		t.keyed.add(uint64(a.Leaf))
 		t.profile.addID(a.ProfileID)
 		t.since.add(int64(a.Since))
 		t.batch.add(b.Number)

@@ -27,15 +27,15 @@ func (s *Sink) insert(ctx context.Context, b *block, batch uint64) error {
 
 func (s *Sink) insertOnce(ctx context.Context, to *pool, b *block, batch uint64) error {
 	if s.isPlain {
-		_, err := s.send(ctx, to, b, withoutToken)
+		_, err := s.send(ctx, to, b, b.settings(withoutToken))
 		return err
 	}
 	for attempt := range attemptsMax {
 		if fault.Off(fault.Attempt) && attempt > 0 {
-			_, err := s.send(ctx, to, b, s.settings(b.token(s.pipeline, batch, 0)))
+			_, err := s.send(ctx, to, b, b.settings(s.settings(b.token(s.pipeline, batch, 0))))
 			return err
 		}
-		duplicates, err := s.send(ctx, to, b, s.settings(b.token(s.pipeline, batch, attempt)))
+		duplicates, err := s.send(ctx, to, b, b.settings(s.settings(b.token(s.pipeline, batch, attempt))))
 		if err != nil || duplicates == 0 {
 			return err
 		}
@@ -55,7 +55,7 @@ func (s *Sink) insertOnce(ctx context.Context, to *pool, b *block, batch uint64)
 	}
 	// Rows of an older batch may have been replaced since, so that they are not found under any token. Every table is keyed, so
 	// that sending them once more is harmless.
-	_, err := s.send(ctx, to, b, withoutToken)
+	_, err := s.send(ctx, to, b, b.settings(withoutToken))
 	return err
 }
 
@@ -79,6 +79,17 @@ func (s *Sink) settings(token string) []ch.Setting {
 		{Key: "insert_deduplication_token", Value: token},
 		duplicatePaths,
 	}
+}
+
+// asGiven lets a server take rows as they are. Otherwise it looks for rows of one key and keeps the newest, as a merge does.
+var asGiven = ch.Setting{Key: "optimize_on_insert", Value: "0"}
+
+// settings adds what the block needs to those of an INSERT.
+func (b *block) settings(of []ch.Setting) []ch.Setting {
+	if b.isKeyed {
+		return append(of[:len(of):len(of)], asGiven)
+	}
+	return of
 }
 
 // send runs one INSERT of one block and gives how many blocks the server dropped as duplicates.

@@ -75,6 +75,9 @@ func (m *migrator) run(ctx context.Context) error {
 	if err := m.flush(ctx); err != nil {
 		return err
 	}
+	if err := m.tune(ctx); err != nil {
+		return err
+	}
 	return m.retain(ctx)
 }
 

@@ -3,6 +3,8 @@ package clickhouse
 import (
 	"encoding/binary"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -75,6 +77,7 @@ func (t *orderLineTable) add(e *schemas.Event, i *schemas.Item) {
 	t.total.add(sign * int64(i.Total))
 	t.cost.add(sign * int64(i.Cost))
 	t.currency.add(e.Currency)
+	t.keyed.add(addTo(addTo(printText(e.OrderID), printText(e.StoreID)), xxhash.Sum64(t.line)))
 }
 
 // appendLineID keeps the lines of refunds and voids beside those of the sale. An order may be refunded by many events, each of

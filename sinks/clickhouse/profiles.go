@@ -69,6 +69,7 @@ func (t *profileTable) fill(b *schemas.Batch) []*block {
 		t.addTrade(p)
 		t.addEmail(&p.Email)
 		t.channels.add(p)
+		t.keyed.add(printID(p.ID))
 	}
 	return t.filled()
 }

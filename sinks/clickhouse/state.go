@@ -132,6 +132,7 @@ func (t *stateTable) fill(pipeline string, p *schemas.StatePart) {
 	t.checksum.add(chained(t.last, p.Data))
 	t.block.partition = strconv.FormatUint(p.Generation, 10)
 	t.block.where = fmt.Sprintf("pipeline = %s AND generation = %d AND part = %d", quote(pipeline), p.Generation, p.Part)
+	t.block.isKeyed = true // it is one row
 	t.block.seal()
 }
 
