@@ -26,6 +26,7 @@ func (c *Config) reader(report func(error)) (*kgo.Client, error) {
 	if fault.Off(fault.Reset) {
 		reset = kgo.NewOffset().AtStart()
 	}
+	memory := &pool{bytesMax: pooledBatches * c.BytesMax}
 	client, err := kgo.NewClient(append(opts,
 		kgo.ConsumeResetOffset(reset),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
@@ -33,7 +34,7 @@ func (c *Config) reader(report func(error)) (*kgo.Client, error) {
 		kgo.FetchMaxWait(min(c.Wait, 500*time.Millisecond)),
 		// They count compressed bytes, which become several times as many.
 		kgo.FetchMaxBytes(int32(min(32<<20, c.BytesMax/4))), kgo.FetchMaxPartitionBytes(int32(min(8<<20, c.BytesMax/16))),
-		kgo.WithPools(&pool{bytesMax: c.BytesMax}), kgo.WithHooks(&connectionHook{report: report}))...)
+		kgo.WithPools(memory), kgo.WithDecompressor(newDecompressor(memory)), kgo.WithHooks(&connectionHook{report: report}))...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}

@@ -17,8 +17,11 @@ type pool struct {
 	records [][]kgo.Record
 }
 
+// pooledBatches is for how many full batches' bytes memory is kept: as many as are on their way at the same time.
+const pooledBatches = 4
+
 // pooledMax is how many slices are kept, of which those of bytes hold no more than bytesMax together. More is left to the garbage collector.
-const pooledMax = 256
+const pooledMax = 1024
 
 // expanded is how many times as long as the compressed bytes the text is guessed to be. What was too short grows, and is kept grown.
 const expanded = 6
