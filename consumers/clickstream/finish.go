@@ -56,7 +56,7 @@ func (s *scratch) fill(e *schemas.Event, what meaning) (schemas.Reason, string) 
 		e.Received = c.received.Value
 	}
 	*f = facts{}
-	s.properties.Reset()
+	s.properties.Begin(s.out)
 	s.head(what)
 	f.read(s, e, what)
 	e.Channel = c.surroundings(what.channel, f.salesChannel)

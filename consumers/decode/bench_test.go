@@ -51,8 +51,8 @@ func BenchmarkStage(b *testing.B) {
 		if name == "" {
 			name = "mix"
 		}
+		records, size := traffic(b, feed) // once for all rounds
 		b.Run(name, func(b *testing.B) {
-			records, size := traffic(b, feed)
 			calls := clickstream.New(clickstream.DefaultConfig())
 			stage := decode.New(decode.DefaultConfig(), map[schemas.Feed]schemas.Decoder{
 				schemas.FeedClickstream: calls, schemas.FeedEmail: email.New(email.DefaultConfig(), calls), schemas.FeedPOS: pos.New(pos.DefaultConfig()),

@@ -113,7 +113,7 @@ func (s *scratch) object(raw []byte) {
 		return
 	}
 	s.report = report{}
-	s.properties.Reset()
+	s.properties.Begin(s.out)
 	s.recipients = s.recipients[:0]
 	switch marks.shape() {
 	case shapeSendGrid:

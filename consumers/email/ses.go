@@ -223,7 +223,7 @@ func (s *scratch) emitSES(g *ses, id string) {
 	n := len(s.recipients)
 	for i := range s.recipients {
 		one := &s.recipients[i]
-		s.properties.Reset()
+		s.properties.Begin(s.out)
 		f.response = one.response
 		s.sesProperties(g, one)
 		if g.several || n > 1 {

@@ -36,7 +36,7 @@ func TestNoMemory(t *testing.T) {
 	})
 	f("Properties", func() {
 		out.Reset()
-		p.Reset()
+		p.Begin(&out)
 		p.AddObject(benchEvent, nil)
 		p.String(&out)
 	})
@@ -74,7 +74,7 @@ func BenchmarkProperties(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		out.Reset()
-		p.Reset()
+		p.Begin(&out)
 		p.AddObject(raw, nil)
 		p.String(&out)
 	}

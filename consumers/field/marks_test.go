@@ -170,3 +170,37 @@ func randomJSON(r *rand.Rand, to []byte, depth int) []byte {
 	}
 	return append(to, words[r.IntN(len(words))]...)
 }
+
+// TestCommonTime: the quick way to read the common form of time never says anything that the long way does not.
+func TestCommonTime(t *testing.T) {
+	t.Parallel()
+	r := dice(t)
+	read := 0
+	for range 200_000 {
+		text := []byte("2026-03-01T12:30:45.123Z")
+		for range r.IntN(4) {
+			i := r.IntN(len(text))
+			if text[i] = "0123456789"[r.IntN(10)]; r.IntN(8) == 0 {
+				text[i] = byte(r.IntN(256))
+			}
+		}
+		quick, ok := parseCommonTime(string(text))
+		if !ok {
+			continue
+		}
+		read++
+		// A digit more, which is cut off, makes it go the long way.
+		long, ok := ParseTime(string(text[:23]) + "4Z")
+		if !ok || long != quick {
+			t.Fatalf("%q is %v, and %v %v the long way", text, quick, long, ok)
+		}
+	}
+	if read < 10_000 {
+		t.Errorf("%d times were read: the test tells little", read)
+	}
+	for _, text := range []string{"2028-02-29T23:59:60.999Z", "1969-12-31T23:59:59.999Z", "0000-03-01T00:00:00.000Z"} {
+		if _, ok := parseCommonTime(text); !ok {
+			t.Errorf("%s is not read the quick way", text)
+		}
+	}
+}

@@ -13,15 +13,19 @@ const uniqueKeysMax = 128
 // Properties builds the properties object of an event: members in the order of adding, each key once (the first wins), without white
 // space, without nulls, and without contact data at any depth. Its zero value is ready, and it is reused from event to event.
 type Properties struct {
-	text []byte
-	keys []span
-	seen uint64 // one bit per hash of a key, so that most keys need no comparison
+	text  []byte
+	keys  []span
+	seen  uint64 // one bit per hash of a key, so that most keys need no comparison
+	out   *schemas.Decoded
+	notes keyNotes
 }
 
 type span struct{ start, end int }
 
-// Reset forgets the members and keeps the memory.
-func (p *Properties) Reset() { p.text, p.keys, p.seen = p.text[:0], p.keys[:0], 0 }
+// Begin forgets the members and keeps the memory. Values that are added may be parts of the text that out has marks of.
+func (p *Properties) Begin(out *schemas.Decoded) {
+	p.text, p.keys, p.seen, p.out = p.text[:0], p.keys[:0], 0, out
+}
 
 // Add adds a member with a raw value, unless its key says contact data, its value looks like an e-mail address, is null, or holds
 // nothing but such. The value must be well-formed JSON, as Reader.Raw and Object give it.
@@ -34,15 +38,23 @@ func (p *Properties) add(key string, raw []byte, personal bool) {
 	if len(raw) == 0 || raw[0] == 'n' {
 		return
 	}
-	if personal && ContactOfPerson(key) || !personal && Contact(key) {
+	note := p.notes.of(key)
+	if personal && note.personal || note.contact {
 		return
 	}
 	mark := len(p.text)
-	if !p.open(key) {
+	if !p.open(key, note) {
 		return
 	}
-	text, ok := appendClean(p.text, raw, (raw[0] == '{' || raw[0] == '[') && person(key))
-	p.text = text
+	ok := false
+	switch raw[0] {
+	case '"':
+		p.text, ok = appendCleanText(p.text, raw)
+	case '{', '[':
+		p.text, ok = p.appendClean(p.text, raw, note.person)
+	default:
+		p.text, ok = append(p.text, raw...), true
+	}
 	if !ok {
 		p.text, p.keys = p.text[:mark], p.keys[:len(p.keys)-1]
 	}
@@ -50,21 +62,21 @@ func (p *Properties) add(key string, raw []byte, personal bool) {
 
 // AddText adds a member with a text that the decoder knows to be no contact data; an empty text is left out.
 func (p *Properties) AddText(key, value string) {
-	if value != "" && p.open(key) {
+	if value != "" && p.open(key, p.notes.of(key)) {
 		p.text = AppendQuoted(p.text, value)
 	}
 }
 
 // AddTrusted adds a member with raw JSON that the decoder built itself and knows to be no contact data.
 func (p *Properties) AddTrusted(key string, raw []byte) {
-	if p.open(key) {
+	if p.open(key, p.notes.of(key)) {
 		p.text = append(p.text, raw...)
 	}
 }
 
 // AddDecimal adds a member with a number.
 func (p *Properties) AddDecimal(key string, value schemas.Decimal) {
-	if p.open(key) {
+	if p.open(key, p.notes.of(key)) {
 		p.text = value.Append(p.text)
 	}
 }
@@ -75,14 +87,14 @@ func (p *Properties) AddBool(key string, value bool) {
 	if value {
 		word = "true"
 	}
-	if p.open(key) {
+	if p.open(key, p.notes.of(key)) {
 		p.text = append(p.text, word...)
 	}
 }
 
 // AddObject adds the members of a raw object that skip does not name; skip may be nil.
 func (p *Properties) AddObject(raw []byte, skip func(key string) bool) {
-	for o := ObjectOf(raw); o.Next(); {
+	for o := objectIn(raw, p.out); o.Next(); {
 		if skip == nil || !skip(o.Key) {
 			p.Add(o.Key, o.Value)
 		}
@@ -104,28 +116,28 @@ func (p *Properties) String(out *schemas.Decoded) string {
 }
 
 // open writes the key of a new member, unless it is there.
-func (p *Properties) open(key string) bool {
-	bit := uint64(1) << (keyHash(key) & 63)
-	if p.seen&bit != 0 && p.has(key) {
+func (p *Properties) open(key string, note *keyNote) bool {
+	if p.seen&note.bit != 0 && p.has(key, note) {
 		return false
 	}
-	p.seen |= bit
-	if len(p.keys) == 0 {
-		p.text = append(p.text[:0], '{')
-	} else {
-		p.text = append(p.text, ',')
-	}
+	p.seen |= note.bit
 	start := len(p.text)
-	p.text = AppendQuoted(p.text, key)
-	p.keys = append(p.keys, span{start, len(p.text)})
-	p.text = append(p.text, ':')
+	if len(p.keys) == 0 {
+		start = 0
+	}
+	p.text = note.append(p.text[:start], key)
+	if start == 0 {
+		p.text[0] = '{'
+	}
+	p.keys = append(p.keys, span{start + 1, len(p.text) - 1})
 	return true
 }
 
 // has compares key with those that are there. A key that needs escapes is compared in its escaped form.
-func (p *Properties) has(key string) bool {
+func (p *Properties) has(key string, note *keyNote) bool {
 	var buffer [64]byte
-	quoted := AppendQuoted(buffer[:0], key)
+	member := note.append(buffer[:0], key)
+	quoted := member[1 : len(member)-1]
 	for _, k := range p.keys[:min(len(p.keys), uniqueKeysMax)] {
 		if k.end-k.start == len(quoted) && string(p.text[k.start:k.end]) == string(quoted) {
 			return true
@@ -134,21 +146,13 @@ func (p *Properties) has(key string) bool {
 	return false
 }
 
-func keyHash(key string) uint32 {
-	hash := uint32(2166136261)
-	for i := 0; i < len(key); i++ {
-		hash = (hash ^ uint32(key[i])) * 16777619
-	}
-	return hash ^ hash>>16
-}
-
 // appendClean appends a raw value without its contact data, and tells whether anything is left of it.
-func appendClean(dst, raw []byte, personal bool) ([]byte, bool) {
+func (p *Properties) appendClean(dst, raw []byte, personal bool) ([]byte, bool) {
 	switch raw[0] {
 	case '{':
-		return appendCleanObject(dst, raw, personal)
+		return p.appendCleanObject(dst, raw, personal)
 	case '[':
-		return appendCleanArray(dst, raw, personal)
+		return p.appendCleanArray(dst, raw, personal)
 	case '"':
 		return appendCleanText(dst, raw)
 	}
@@ -172,20 +176,24 @@ func appendCleanText(dst, raw []byte) ([]byte, bool) {
 	return AppendQuoted(dst, plain), true
 }
 
-func appendCleanObject(dst, raw []byte, personal bool) ([]byte, bool) {
+func (p *Properties) appendCleanObject(dst, raw []byte, personal bool) ([]byte, bool) {
 	mark := len(dst)
 	dst = append(dst, '{')
-	for o := ObjectOf(raw); o.Next(); {
-		if personal && ContactOfPerson(o.Key) || !personal && Contact(o.Key) {
+	for o := objectIn(raw, p.out); o.Next(); {
+		note := p.notes.of(o.Key)
+		if personal && note.personal || note.contact {
 			continue
 		}
 		member := len(dst)
-		if member > mark+1 {
-			dst = append(dst, ',')
+		inner := personal || note.person
+		if member == mark+1 { // the brace takes the place of the comma
+			dst = note.append(dst[:mark], o.Key)
+			dst[mark] = '{'
+		} else {
+			dst = note.append(dst, o.Key)
 		}
-		dst = append(AppendQuoted(dst, o.Key), ':')
 		var ok bool
-		if dst, ok = appendClean(dst, o.Value, personal || person(o.Key)); !ok {
+		if dst, ok = p.appendClean(dst, o.Value, inner); !ok {
 			dst = dst[:member]
 		}
 	}
@@ -195,17 +203,17 @@ func appendCleanObject(dst, raw []byte, personal bool) ([]byte, bool) {
 	return append(dst, '}'), true
 }
 
-func appendCleanArray(dst, raw []byte, personal bool) ([]byte, bool) {
+func (p *Properties) appendCleanArray(dst, raw []byte, personal bool) ([]byte, bool) {
 	mark := len(dst)
 	dst = append(dst, '[')
-	r := NewReader(raw, nil)
+	r := NewReader(raw, p.out)
 	for r.Array(); r.Element(); {
 		element := len(dst)
 		if element > mark+1 {
 			dst = append(dst, ',')
 		}
 		var ok bool
-		if dst, ok = appendClean(dst, r.Raw(), personal); !ok {
+		if dst, ok = p.appendClean(dst, r.Raw(), personal); !ok {
 			dst = dst[:element]
 		}
 	}

@@ -41,7 +41,7 @@ func TestProperties(t *testing.T) {
 	var out schemas.Decoded
 	f := func(in, want string) {
 		t.Helper()
-		p.Reset()
+		p.Begin(&out)
 		p.AddObject([]byte(in), func(key string) bool { return key == "skip" })
 		if got := p.String(&out); got != want {
 			t.Errorf("properties of %s\n got %s\nwant %s", in, got, want)
@@ -56,7 +56,7 @@ func TestProperties(t *testing.T) {
 	f(`{"a":1,"a":2,"\u0061":3,"b":"\ud800 \u00e9 \" \n"}`, `{"a":1,"b":"� é \" \n"}`)
 	f(`{}`, ``)
 	f(`[]`, ``)
-	p.Reset()
+	p.Begin(&out)
 	p.AddTrait("name", []byte(`"x"`))
 	p.AddText("event", "Survey \"Answered\"")
 	p.AddText("event", "again")

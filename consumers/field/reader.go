@@ -303,8 +303,10 @@ type Object struct {
 }
 
 // ObjectOf starts walking over raw. A value that is no object has no members.
-func ObjectOf(raw []byte) Object {
-	o := Object{reader: NewReader(raw, nil)}
+func ObjectOf(raw []byte) Object { return objectIn(raw, nil) }
+
+func objectIn(raw []byte, arena *schemas.Decoded) Object {
+	o := Object{reader: NewReader(raw, arena)}
 	o.inside = o.reader.Object()
 	return o
 }

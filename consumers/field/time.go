@@ -1,6 +1,7 @@
 package field
 
 import (
+	"encoding/binary"
 	"strings"
 
 	"github.com/seamline/seamline/schemas"
@@ -26,6 +27,11 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 
 // TimeOf reads s by ParseTime.
 func TimeOf(s string) Time {
+	if len(s) == commonTimeLength {
+		if value, ok := parseCommonTime(s); ok {
+			return Time{Value: value, Set: true}
+		}
+	}
 	if s = strings.TrimSpace(s); s == "" {
 		return Time{}
 	}
@@ -44,6 +50,11 @@ func TimeOf(s string) Time {
 //
 // A leap second counts as the second that follows. It reads no other form and gives false for it.
 func ParseTime(s string) (schemas.Time, bool) {
+	if len(s) == commonTimeLength {
+		if t, ok := parseCommonTime(s); ok {
+			return t, true
+		}
+	}
 	if len(s) < 10 || s[4] != '-' || s[7] != '-' {
 		return parseUnix(s)
 	}
@@ -80,6 +91,43 @@ func ParseTime(s string) (schemas.Time, bool) {
 	offset, ok := parseOffset(rest)
 	return t - offset, ok
 }
+
+// commonTimeLength is the length of 2026-03-01T12:30:45.123Z, the form that nearly all libraries write.
+const commonTimeLength = 24
+
+// The bytes of that form which are no digits, in the three words that it is read in, and in the words' order.
+const (
+	timeMarks0, timeMask0 = '-'<<32 | '-'<<56, 0xff<<32 | 0xff<<56              // 2026-03-
+	timeMarks1, timeMask1 = 'T'<<16 | ':'<<40, 0xff<<16 | 0xff<<40              // 01T12:30
+	timeMarks2, timeMask2 = ':' | '.'<<24 | 'Z'<<56, 0xff | 0xff<<24 | 0xff<<56 // :45.123Z
+)
+
+// parseCommonTime reads that form and no other, eight bytes at a time.
+func parseCommonTime(s string) (schemas.Time, bool) {
+	b := bytesOf(s)
+	date, clock, second := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint64(b[16:24])
+	if date&timeMask0 != timeMarks0 || clock&timeMask1 != timeMarks1 || second&timeMask2 != timeMarks2 {
+		return 0, false
+	}
+	// What is left of each word, with the marks taken for zeros, must be digits.
+	date, clock, second = digitsOf(date, timeMask0), digitsOf(clock, timeMask1), digitsOf(second, timeMask2)
+	if ((date+lowBits*0x76)|date|(clock+lowBits*0x76)|clock|(second+lowBits*0x76)|second)&highBits != 0 {
+		return 0, false
+	}
+	at := func(word uint64, i int) int { return int(word >> (8 * i) & 0xff) }
+	year := at(date, 0)*1000 + at(date, 1)*100 + at(date, 2)*10 + at(date, 3)
+	month, day := at(date, 5)*10+at(date, 6), at(clock, 0)*10+at(clock, 1)
+	hour, minute := at(clock, 3)*10+at(clock, 4), at(clock, 6)*10+at(clock, 7)
+	seconds, millis := at(second, 1)*10+at(second, 2), at(second, 4)*100+at(second, 5)*10+at(second, 6)
+	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || seconds > 60 {
+		return 0, false
+	}
+	whole := daysSince1970(year, month, day)*86400 + hour*3600 + minute*60 + seconds
+	return schemas.Time(whole)*schemas.Second + schemas.Time(millis), true
+}
+
+// digitsOf gives the values of a word's digits, and 0 for the bytes of a mask; what is no digit becomes 10 or more.
+func digitsOf(word, mask uint64) uint64 { return (word ^ lowBits*'0') &^ mask }
 
 // parseOffset reads what stands behind the clock time.
 func parseOffset(s string) (schemas.Time, bool) {

@@ -11,7 +11,7 @@ import (
 // describe writes the properties: what the receipt says beyond its columns.
 func (s *scratch) describe(e *schemas.Event) {
 	p, to := &s.receipt, &s.properties
-	to.Reset()
+	to.Begin(s.out)
 	to.AddText("event", p.event)
 	switch {
 	case e.Type == schemas.TypeCustom:
