@@ -251,7 +251,7 @@ func (p *process) line(store *state.Store, journal *kafka.Journal, space *slab.S
 	remembered := dedup.DefaultConfig()
 	remembered.Memory = 1 << 20
 	scores, audiences := score.New(score.DefaultConfig(), identity, space, reg), audience.New(audienceRules, space, reg)
-	scores.Serve(audiences.Reads())
+	scores.Serve(audiences.Reads)
 	stages := []schemas.Stage{
 		decode.New(decode.DefaultConfig(), map[schemas.Feed]schemas.Decoder{schemas.FeedClickstream: commands{control.New(), calls}}, reg),
 		dedup.New(remembered, space, reg),

@@ -79,7 +79,7 @@ func (r *pipelineRun) wireStages() (*line, error) {
 	reg := r.registry
 	l := &line{space: space, stitch: stitch.New(rules, key, space, reg), audience: audience.New(audiences, space, reg), timers: timers.New(space, reg)}
 	scores := score.New(r.Score, l.stitch, space, reg)
-	scores.Serve(l.audience.Reads())
+	scores.Serve(l.audience.Reads)
 	l.stages = []schemas.Stage{
 		decode.New(r.Decode, sources(r.settings), reg),
 		&rewound{tables: r.tables},

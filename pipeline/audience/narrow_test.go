@@ -161,7 +161,7 @@ func TestNarrow(t *testing.T) {
 			if touch.Changed == 0 {
 				delete(dues, p.Index)
 			} else {
-				evaluated -= len(list) - len(s.choice.of(touch.Changed, s))
+				evaluated -= len(list) - len(s.choice.of(touch.Changed, s).rules)
 			}
 			for _, timer := range m.Timers {
 				if dues[p.Index] == 0 || timer.Due < dues[p.Index] {

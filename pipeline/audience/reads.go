@@ -45,19 +45,25 @@ func (r *reads) Visit(node *ast.Node) {
 
 // choice gives the rules to look at when some fields may have changed. There are few different sets of fields, so that each choice is
 // made once.
-type choice map[schemas.Fields][]uint32
+type choice map[schemas.Fields]chosen
 
-// of gives the audiences, out of those with a rule, whose rules read any of some fields.
-func (c choice) of(changed schemas.Fields, s *Stage) []uint32 {
-	if list, ok := c[changed]; ok {
-		return list
+// chosen are the audiences to look at, and all that their rules read.
+type chosen struct {
+	rules []uint32
+	reads schemas.Fields
+}
+
+// of gives the audiences whose rules read any of some fields.
+func (c choice) of(changed schemas.Fields, s *Stage) chosen {
+	if found, ok := c[changed]; ok {
+		return found
 	}
-	list := []uint32{}
+	var found chosen
 	for _, i := range s.active {
-		if s.audiences[i].rule.reads&changed != 0 {
-			list = append(list, i)
+		if reads := s.audiences[i].rule.reads; reads&changed != 0 {
+			found.rules, found.reads = append(found.rules, i), found.reads|reads
 		}
 	}
-	c[changed] = list
-	return list
+	c[changed] = found
+	return found
 }

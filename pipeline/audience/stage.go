@@ -124,13 +124,8 @@ func (s *Stage) Begin(b *schemas.Batch) error {
 	return nil
 }
 
-// Reads gives the fields of profiles that the rules read.
-func (s *Stage) Reads() (all schemas.Fields) {
-	for _, i := range s.active {
-		all |= s.audiences[i].rule.reads
-	}
-	return all
-}
+// Reads gives the fields of a profile that are read when some of them may have changed.
+func (s *Stage) Reads(changed schemas.Fields) schemas.Fields { return s.choice.of(changed, s).reads }
 
 // Step evaluates the rules over every profile of the moment, but for those that read nothing of what changed. It fills the batch's
 // Memberships and Changes, and the moment's Timers.
@@ -139,7 +134,7 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 		p := &m.Profiles[i]
 		rules := s.active
 		if changed := m.Touched[i].Changed; changed != 0 {
-			if rules = s.choice.of(changed, s); len(rules) == 0 {
+			if rules = s.choice.of(changed, s).rules; len(rules) == 0 {
 				continue
 			}
 		}

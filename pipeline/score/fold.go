@@ -26,10 +26,11 @@ type cartLine struct {
 	price    schemas.Decimal
 }
 
-// profile folds the leaves of a profile into its row, but for the journey. It tells whether the profile lives.
-func (s *Stage) profile(p *schemas.Profile, index uint32, b *schemas.Batch) bool {
+// profile folds the leaves of a profile into its row, but for the journey, and for the groups of fields that are not asked for where they
+// cost something. It tells whether the profile lives.
+func (s *Stage) profile(p *schemas.Profile, index uint32, reads schemas.Fields) bool {
 	id, merged := s.graph.Profile(index)
-	*p = schemas.Profile{Index: index, ID: id, Version: b.Number, CartSKUs: p.CartSKUs[:0]}
+	*p = schemas.Profile{Index: index, ID: id, Version: p.Version, CartSKUs: p.CartSKUs[:0]}
 	if merged != 0 {
 		p.Merged, p.LastSeen = true, merged
 		return false
@@ -40,17 +41,21 @@ func (s *Stage) profile(p *schemas.Profile, index uint32, b *schemas.Batch) bool
 	slices.Sort(f.leaves)
 	for _, i := range f.leaves {
 		if int(i) < s.leaves.Len() {
-			s.addLeaf(p, s.leaves.At(i))
+			s.addLeaf(p, s.leaves.At(i), reads)
 		}
 	}
 	s.graph.Count(p)
-	s.foldOrders(p)
-	s.foldCart(p)
+	if reads&(schemas.FieldsOrders|schemas.FieldsCart) != 0 {
+		s.foldOrders(p)
+	}
+	if reads&schemas.FieldsCart != 0 {
+		s.foldCart(p)
+	}
 	return true
 }
 
 // addLeaf adds the order-free parts of a leaf and collects the rest for the folds below.
-func (s *Stage) addLeaf(p *schemas.Profile, l *leaf) {
+func (s *Stage) addLeaf(p *schemas.Profile, l *leaf, reads schemas.Fields) {
 	f := &s.fold
 	for c := range l.channels {
 		from, to := &l.channels[c], &p.Channels[c]
@@ -74,7 +79,9 @@ func (s *Stage) addLeaf(p *schemas.Profile, l *leaf) {
 	if l.orders != 0 {
 		f.buyers = append(f.buyers, l)
 	}
-	f.ops = s.appendOpsOf(f.ops, l)
+	if reads&schemas.FieldsCart != 0 {
+		f.ops = s.appendOpsOf(f.ops, l)
+	}
 }
 
 // earlier gives the smaller of two times of which 0 means none.

@@ -5,8 +5,17 @@ import "github.com/seamline/seamline/schemas"
 // engagedViews is the number of looked-at products that shows more than passing interest.
 const engagedViews = 3
 
-// journeyReads are the fields that decide on the stage.
-const journeyReads = schemas.FieldsSessions | schemas.FieldsViews | schemas.FieldsCart | schemas.FieldsCheckout | schemas.FieldsOrders | schemas.FieldsIdentity | schemas.FieldsClock
+// journeyFields are the fields that decide on the stage.
+const journeyFields = schemas.FieldsSessions | schemas.FieldsViews | schemas.FieldsCart | schemas.FieldsCheckout | schemas.FieldsOrders | schemas.FieldsIdentity | schemas.FieldsClock
+
+// journeyReads gives the fields whose change can end a stage. Who has shown interest once has shown it: further visits and views lead
+// nowhere.
+func journeyReads(stage schemas.JourneyStage) schemas.Fields {
+	if stage > schemas.JourneyVisitor {
+		return journeyFields &^ (schemas.FieldsSessions | schemas.FieldsViews)
+	}
+	return journeyFields
+}
 
 // place sets the journey stage and since when the profile is in it, and asks to be called when time alone will change it. It follows
 // the profile from its last event, or from the timer that fell due, up to the moment's clock, so that since is when the stage began

@@ -83,8 +83,8 @@ type Stage struct {
 	skus       []string
 	skuIndex   map[string]uint32
 	fold       folder
-	owners     []uint32       // profiles that the batch touched through an order of theirs alone
-	reads      schemas.Fields // of the rows of moments: by whoever comes behind, and by the journey
+	owners     []uint32                                    // profiles that the batch touched through an order of theirs alone
+	readers    func(changed schemas.Fields) schemas.Fields // see Serve
 	unsaved    unsaved
 	space      *slab.Space
 	scratch    []byte
@@ -97,7 +97,7 @@ func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) 
 		orderIndex: slab.NewTable[uint64, uint32](space, slab.Hash64), sessions: slab.NewTable[uint64, session](space, slab.Hash64),
 		carts: slab.NewSlab[cartNode](space), journeys: slab.NewSlab[journey](space), skus: make([]string, 1), skuIndex: map[string]uint32{},
 		unsaved: unsaved{skus: 1}, space: space, metrics: newMetrics(reg)}
-	s.Serve(schemas.FieldsAll)
+	s.Serve(func(schemas.Fields) schemas.Fields { return schemas.FieldsAll })
 	s.orders.Append(order{})
 	s.totals.Append(totals{})
 	s.carts.Append(cartNode{})
@@ -109,9 +109,9 @@ func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) 
 // Name is the stage's stable name.
 func (s *Stage) Name() string { return "score" }
 
-// Serve tells which fields of a moment's profiles are read behind this stage. Profiles of which nothing changed that is read are not
-// folded, which spares most of the work of most events. By default everything is read.
-func (s *Stage) Serve(reads schemas.Fields) { s.reads = reads | journeyReads }
+// Serve tells what is read of a moment's profiles behind this stage when some of their fields may have changed. No more is folded than is
+// read, and for most events that is nothing. By default everything is read.
+func (s *Stage) Serve(readers func(changed schemas.Fields) schemas.Fields) { s.readers = readers }
 
 // eventBytes is what an event may add to the state.
 const eventBytes = int64(unsafe.Sizeof(leaf{}) + unsafe.Sizeof(order{}) + unsafe.Sizeof(totals{})/totalsKeptMin + unsafe.Sizeof(session{}) + unsafe.Sizeof(cartNode{}) + unsafe.Sizeof(journey{}) + 2*16)
@@ -145,14 +145,15 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 			m.Profiles = append(m.Profiles, schemas.Profile{})
 		}
 		p := &m.Profiles[len(m.Profiles)-1]
-		if !t.May(s.reads) {
+		reads, moves := s.reads(t)
+		if reads == 0 {
 			p.Index = t.Profile
 			continue
 		}
-		if !s.profile(p, t.Profile, b) {
+		if !s.profile(p, t.Profile, reads) {
 			continue
 		}
-		if !t.May(journeyReads) {
+		if !moves {
 			j := s.journey(t.Profile)
 			p.Stage, p.StageSince = j.stage, j.since
 		} else if s.place(p, t, m) && t.Changed != 0 {
@@ -160,6 +161,18 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 		}
 	}
 	return nil
+}
+
+// reads gives what must be folded of a touched profile, and whether its place on the journey may be another than before.
+func (s *Stage) reads(t *schemas.Touch) (reads schemas.Fields, moves bool) {
+	if t.Changed == 0 {
+		return schemas.FieldsAll, true
+	}
+	reads = s.readers(t.Changed)
+	if t.Changed&journeyReads(s.journey(t.Profile).stage) != 0 {
+		return reads | s.readers(schemas.FieldsStage) | journeyFields, true
+	}
+	return reads, false
 }
 
 // narrow notes what an event changed of its person, where nobody else has more or less history by it. A profile that is looked at for the
@@ -189,9 +202,9 @@ func (s *Stage) touchOwner(m *schemas.Moment, leaf uint32) {
 func (s *Stage) Apply(b *schemas.Batch) error {
 	s.addOwners(b)
 	for _, t := range b.Touched {
-		b.Profiles = append(b.Profiles, schemas.Profile{})
+		b.Profiles = append(b.Profiles, schemas.Profile{Version: b.Number})
 		p := &b.Profiles[len(b.Profiles)-1]
-		if !s.profile(p, t.Profile, b) {
+		if !s.profile(p, t.Profile, schemas.FieldsAll) {
 			continue
 		}
 		j := s.journey(t.Profile)
