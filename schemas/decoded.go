@@ -26,8 +26,10 @@ type Decoded struct {
 	// Marks are those of the current record's text. Readers take them.
 	Marks Marks
 
-	record *Record
-	text   []byte
+	record      *Record
+	text        []byte
+	identifiers slab[Identifier] // of all events, one behind the other, so that they are walked over in the order of memory
+	items       slab[Item]
 }
 
 // Marks are notes on the text of a record, taken in one pass over it, so that its readers need not search its bytes again. They belong to
@@ -50,9 +52,12 @@ type DroppedElement struct {
 // Reset forgets everything and keeps the memory. What was decoded before must not be used any more. No event keeps a string, in use or
 // not: each stands in the bytes of its record, which stand in those of many more.
 func (d *Decoded) Reset() {
+	d.close()
 	for i := range d.Events {
 		d.Events[i].reset()
 	}
+	d.identifiers.reset()
+	d.items.reset()
 	clear(d.Rejects)
 	d.Events, d.Rejects, d.Dropped = d.Events[:0], d.Rejects[:0], d.Dropped[:0]
 	d.Element, d.record, d.text, d.Marks.Text = 0, nil, d.text[:0], nil
@@ -67,8 +72,10 @@ func (d *Decoded) Grow(events, textBytes int) {
 // Begin starts a record: rejects and events that follow belong to it.
 func (d *Decoded) Begin(r *Record) { d.record, d.Element, d.Marks.Text = r, 0, nil }
 
-// Event appends an empty event for the caller to fill and gives a pointer that is valid until the next call.
+// Event appends an empty event for the caller to fill and gives a pointer that is valid until the next call. Until then, identifiers and
+// items may be appended to it.
 func (d *Decoded) Event() *Event {
+	d.close()
 	if len(d.Events) < cap(d.Events) {
 		d.Events = d.Events[:len(d.Events)+1]
 	} else {
@@ -76,13 +83,26 @@ func (d *Decoded) Event() *Event {
 	}
 	e := &d.Events[len(d.Events)-1]
 	e.Record, e.Element = d.record, d.Element
+	e.Identifiers, e.Items = d.identifiers.rest(), d.items.rest()
 	return e
+}
+
+// close ends the newest event, so that the next one's identifiers and items may follow its own.
+func (d *Decoded) close() {
+	if last := len(d.Events) - 1; last >= 0 {
+		e := &d.Events[last]
+		e.Identifiers, e.Items = d.identifiers.keep(e.Identifiers), d.items.keep(e.Items)
+	}
 }
 
 // Discard takes the newest event back, for a decoder that finds it bad half-way.
 func (d *Decoded) Discard() {
 	last := len(d.Events) - 1
-	d.Events[last].reset()
+	e := &d.Events[last]
+	clear(e.Identifiers)
+	clear(e.Items)
+	d.identifiers.open, d.items.open = false, false
+	e.reset()
 	d.Events = d.Events[:last]
 }
 

@@ -108,9 +108,9 @@ func (e *Event) OrderSign() Decimal {
 	return 0
 }
 
-// reset clears the event for reuse and keeps the capacity of its slices.
+// reset clears the event for reuse and keeps the memory that is its own.
 func (e *Event) reset() {
-	clear(e.Identifiers[:cap(e.Identifiers)])
-	clear(e.Items[:cap(e.Items)])
-	*e = Event{Identifiers: e.Identifiers[:0], Items: e.Items[:0], IdentifierIDs: e.IdentifierIDs[:0]}
+	ids := e.IdentifierIDs[:0]
+	*e = Event{}
+	e.IdentifierIDs = ids
 }

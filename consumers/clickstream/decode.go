@@ -46,7 +46,8 @@ type scratch struct {
 	record     *schemas.Record
 	out        *schemas.Decoded
 	batch      batch
-	call       call
+	batched    bool // the record is a batch object
+	call       call // empty where none is being read
 	facts      facts
 	properties field.Properties
 }
@@ -78,9 +79,17 @@ func (d *Decoder) Decode(r *schemas.Record, value []byte, out *schemas.Decoded) 
 	defer d.scratches.Put(s)
 	s.config, s.record, s.out = d.config, r, out
 	s.read(value)
-	// What is pooled must not keep the record alive.
+	// What is pooled must not keep the record alive, and the next one starts with an empty call.
 	s.record, s.out = nil, nil
-	s.batch.reset()
+	s.clear()
+	if s.batched {
+		s.batch.reset()
+		s.batched = false
+	}
+}
+
+// clear ends a call.
+func (s *scratch) clear() {
 	s.call.reset()
 	s.facts = facts{}
 }
@@ -90,7 +99,6 @@ func (s *scratch) read(value []byte) {
 	switch field.Root(value, s.out, notJSON) {
 	case field.KindObject:
 		reader := field.NewReader(value, s.out)
-		s.call.reset()
 		calls := s.call.read(&reader)
 		if !reader.Done() {
 			s.out.Reject(schemas.ReasonMalformed, notJSON)
@@ -98,6 +106,7 @@ func (s *scratch) read(value []byte) {
 		}
 		if calls != nil && (s.call.kind == "" || s.call.kind == "batch") {
 			s.batch.fill(&s.call)
+			s.batched = true
 			s.calls(calls)
 			return
 		}
@@ -114,8 +123,10 @@ const notJSON = "not JSON"
 func (s *scratch) calls(array []byte) {
 	elements := field.ElementsOf(array, sourceSegment, s.out)
 	for elements.Next() {
-		s.call.reset()
-		s.call.inherit(&s.batch)
+		s.clear()
+		if s.batched {
+			s.call.inherit(&s.batch)
+		}
 		reader := field.NewReader(elements.Raw, s.out)
 		s.call.read(&reader)
 		s.finish(elements.Raw)

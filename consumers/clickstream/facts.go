@@ -56,18 +56,48 @@ func (f *facts) read(s *scratch, e *schemas.Event, what meaning) {
 		return
 	}
 	for r.Next() {
+		groups := propertyGroups.Of(r.Key)
 		switch {
-		case f.readTrade(&r, s, what):
-		case what.role&roleProduct != 0 && f.readProduct(&r, s):
-		case what.role&rolePage != 0 && f.readPage(&r):
-		case what.role&(roleMessage|roleExperiment) != 0 && f.readMessage(&r, what):
-		case f.readOther(&r):
+		case groups == 0:
+			s.keep(&r)
+		case groups&groupTrade != 0 && f.readTrade(&r, s, what):
+		case groups&groupProduct != 0 && what.role&roleProduct != 0 && f.readProduct(&r, s):
+		case groups&groupPage != 0 && what.role&rolePage != 0 && f.readPage(&r):
+		case groups&groupMessage != 0 && what.role&(roleMessage|roleExperiment) != 0 && f.readMessage(&r, what):
+		case groups&groupOther != 0 && f.readOther(&r):
 		default:
-			key := r.Key
-			s.properties.Add(key, r.Raw())
+			s.keep(&r)
 		}
 	}
 }
+
+// keep puts the current member into the properties as it stands.
+func (s *scratch) keep(r *field.Reader) {
+	key := r.Key
+	s.properties.Add(key, r.Raw())
+}
+
+// The groups of properties that have a column of their own, one bit each.
+const (
+	groupTrade uint8 = 1 << iota
+	groupProduct
+	groupPage
+	groupMessage
+	groupOther
+)
+
+// propertyGroups tells by the key of a property which groups may have it, so that most keys are looked up once. A key that is missing
+// here is never read: TestPropertyGroups holds the groups against what reads them.
+var propertyGroups = field.NewWords(map[uint8][]string{
+	groupTrade: {"order_id", "orderId", "order_number", "orderNumber", "currency", "affiliation", "store_id", "storeId", "total", "value", "revenue",
+		"products", "items", "channel", "sales_channel", "salesChannel", "purchase_channel", "order_source", "source"},
+	groupProduct: {"price", "quantity", "sku", "product_id", "productId", "productID", "name", "product_name", "productName", "category", "brand", "variant"},
+	groupPage:    {"url", "path", "referrer"},
+	groupMessage: {"variation_name", "variationName", "variant_name", "variantName", "variation_id", "variationId", "variant_id", "variantId", "variant",
+		"email_id", "emailId", "message_id", "messageId", "link_url", "linkUrl"},
+	groupOther: {"email", "phone", "loyalty_id", "loyaltyId", "campaign_id", "campaignId", "campaign_name", "campaignName", "dwell_ms", "dwellMs",
+		"engagement_time_msec", "time_on_page", "timeOnPage"},
+})
 
 // readTraits reads the traits of an identify call; a name in them is a person's.
 func (f *facts) readTraits(s *scratch) {
@@ -101,8 +131,9 @@ func (f *facts) readTrade(r *field.Reader, s *scratch, what meaning) bool {
 	case "value":
 		f.value = readNumber(r, s)
 	case "revenue":
-		key, raw := r.Key, r.Raw()
-		f.revenue = field.DecimalOf(field.TextOf(raw))
+		key := r.Key
+		raw, word := r.RawText()
+		f.revenue = field.DecimalOf(word)
 		s.properties.Add(key, raw)
 	case "products", "items":
 		key, raw := r.Key, r.Raw()
@@ -116,8 +147,9 @@ func (f *facts) readTrade(r *field.Reader, s *scratch, what meaning) bool {
 			s.properties.Add(key, raw)
 		}
 	case "channel", "sales_channel", "salesChannel", "purchase_channel", "order_source", "source":
-		key, raw := r.Key, r.Raw()
-		if word := field.TextOf(raw); pointOfSale(word) {
+		key := r.Key
+		raw, word := r.RawText()
+		if pointOfSale(word) {
 			f.salesChannel = word
 		}
 		s.properties.Add(key, raw)
@@ -129,8 +161,9 @@ func (f *facts) readTrade(r *field.Reader, s *scratch, what meaning) bool {
 
 // readNumber reads a number; what is none stays in the properties.
 func readNumber(r *field.Reader, s *scratch) field.Decimal {
-	key, raw := r.Key, r.Raw()
-	number := field.DecimalOf(field.TextOf(raw))
+	key := r.Key
+	raw, word := r.RawText()
+	number := field.DecimalOf(word)
 	if number.Bad {
 		s.properties.Add(key, raw)
 	}

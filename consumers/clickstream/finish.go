@@ -55,7 +55,6 @@ func (s *scratch) fill(e *schemas.Event, what meaning) (schemas.Reason, string) 
 	if c.received.Set {
 		e.Received = c.received.Value
 	}
-	*f = facts{}
 	s.properties.Begin(s.out)
 	s.head(what)
 	f.read(s, e, what)

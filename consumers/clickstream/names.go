@@ -126,11 +126,19 @@ var callTypes = []string{"track", "page", "screen", "identify", "alias", "group"
 
 // meaningOfCall gives what the whole call means, and false for a type that the specs do not have.
 func (c *call) meaningOfCall() (meaning, bool) {
+	if m, ok := c.meaningOfType(); ok {
+		return m, true
+	}
 	for _, name := range callTypes {
-		if c.kind != name && strings.EqualFold(c.kind, name) {
+		if strings.EqualFold(c.kind, name) {
 			c.kind = name
 		}
 	}
+	return c.meaningOfType()
+}
+
+// meaningOfType is meaningOfCall for a type in lower case.
+func (c *call) meaningOfType() (meaning, bool) {
 	switch c.kind {
 	case "track":
 		return meaningOf(c.event), true

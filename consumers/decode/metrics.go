@@ -10,7 +10,7 @@ type metrics struct {
 	events  *prometheus.CounterVec
 	rejects *prometheus.CounterVec
 	drops   *prometheus.CounterVec
-	sources map[string]prometheus.Counter // of events, so that counting one is a map look-up
+	sources map[string]prometheus.Counter // of events, so that counting them is a map look-up
 }
 
 func newMetrics(reg prometheus.Registerer, decoders map[schemas.Feed]schemas.Decoder) *metrics {
@@ -31,13 +31,13 @@ func newMetrics(reg prometheus.Registerer, decoders map[schemas.Feed]schemas.Dec
 	return m
 }
 
-func (m *metrics) event(source string) {
+func (m *metrics) event(source string, events int) {
 	c := m.sources[source]
 	if c == nil {
 		c = m.events.WithLabelValues(source)
 		m.sources[source] = c
 	}
-	c.Inc()
+	c.Add(float64(events))
 }
 
 func (m *metrics) reject(feed schemas.Feed, reason schemas.Reason) {

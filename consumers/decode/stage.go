@@ -6,13 +6,10 @@ package decode
 import (
 	"flag"
 	"fmt"
-	"runtime"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -49,15 +46,15 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// chunkRecordsMin is the smallest share of a batch that is worth a goroutine of its own.
-const chunkRecordsMin = 256
-
 // Stage is the decode stage.
 type Stage struct {
 	cfg      Config
 	earliest schemas.Time
 	decoders map[schemas.Feed]schemas.Decoder
 	metrics  *metrics
+
+	workers []worker // kept from batch to batch
+	chunks  []chunk
 }
 
 // New makes the stage with one decoder per feed.
@@ -68,87 +65,3 @@ func New(cfg Config, decoders map[schemas.Feed]schemas.Decoder, reg prometheus.R
 
 // Name is the stage's stable name.
 func (s *Stage) Name() string { return "decode" }
-
-// Apply fills Events, Rejects and Dropped, in the order of the records.
-func (s *Stage) Apply(b *schemas.Batch) error {
-	workers := min(runtime.GOMAXPROCS(0), (len(b.Records)+chunkRecordsMin-1)/chunkRecordsMin)
-	for len(b.Arenas) < workers {
-		b.Arenas = append(b.Arenas, &schemas.Decoded{})
-	}
-	var group sync.WaitGroup
-	for w := range workers {
-		from, to := w*len(b.Records)/workers, (w+1)*len(b.Records)/workers
-		out := b.Arenas[w]
-		out.Reset()
-		out.Grow(room(b.Records[from:to]))
-		group.Go(func() {
-			for i := from; i < to; i++ {
-				s.decode(&b.Records[i], b.Latest, out)
-			}
-		})
-	}
-	group.Wait()
-	for _, out := range b.Arenas[:workers] {
-		for i := range out.Events {
-			// The stage marks refused events by taking their type away.
-			if e := &out.Events[i]; e.Type != schemas.TypeUnknown {
-				b.Events = append(b.Events, e)
-				s.metrics.event(e.Source)
-			}
-		}
-		b.Rejects = append(b.Rejects, out.Rejects...)
-		b.Dropped = append(b.Dropped, out.Dropped...)
-	}
-	for i := range b.Rejects {
-		s.metrics.reject(b.Rejects[i].Record.Feed, b.Rejects[i].Reason)
-	}
-	for _, d := range b.Dropped {
-		s.metrics.drop(d.Source, d.Drop)
-	}
-	return nil
-}
-
-// room guesses how many events and how much built text the records hold: one event each and a few for batches, and a third of the
-// bytes.
-func room(records []schemas.Record) (events, textBytes int) {
-	for i := range records {
-		textBytes += len(records[i].Value) / 3
-	}
-	return len(records) + len(records)/2, textBytes
-}
-
-// decode reads one record.
-func (s *Stage) decode(r *schemas.Record, possible schemas.Time, out *schemas.Decoded) {
-	out.Begin(r)
-	if len(r.Value) > s.cfg.BytesMax {
-		out.Reject(schemas.ReasonOversize, fmt.Sprintf("%d bytes, the limit is %d", len(r.Value), s.cfg.BytesMax))
-		out.Rejects[len(out.Rejects)-1].Value = field.MaskCards(r.Value)
-		return
-	}
-	if field.HoldsCard(r.Value, out) {
-		out.Reject(schemas.ReasonCardNumber, "an unmasked card number; its digits are masked here")
-		out.Rejects[len(out.Rejects)-1].Value = field.MaskCards(r.Value)
-		return
-	}
-	value, err := unwrap(r)
-	if err != nil {
-		out.Reject(schemas.ReasonMalformed, err.Error())
-		return
-	}
-	first := len(out.Events)
-	s.decoders[r.Feed].Decode(r, value, out)
-	// Not the clock's reading: a rebuild, which comes later, must refuse the same events.
-	latest := max(possible, r.Time) + schemas.Span(s.cfg.Future)
-	for i := first; i < len(out.Events); i++ {
-		e := &out.Events[i]
-		if e.Received == 0 {
-			e.Received = r.Time
-		}
-		if e.Time >= s.earliest && e.Time <= latest {
-			continue
-		}
-		out.Element = e.Element
-		out.Reject(schemas.ReasonImpossibleTime, fmt.Sprintf("event time %s is outside %s to %s", e.Time, s.earliest, latest))
-		e.Type = schemas.TypeUnknown
-	}
-}

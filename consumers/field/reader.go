@@ -1,6 +1,7 @@
 package field
 
 import (
+	"bytes"
 	"unsafe"
 
 	"github.com/seamline/seamline/schemas"
@@ -236,6 +237,25 @@ func (r *Reader) Text() string {
 	}
 	r.Skip()
 	return ""
+}
+
+// RawText reads the next value both as it stands and as text.
+func (r *Reader) RawText() (raw []byte, s string) {
+	raw = r.Raw()
+	if len(raw) == 0 {
+		return raw, ""
+	}
+	switch raw[0] {
+	case '"':
+		content := raw[1 : len(raw)-1]
+		if bytes.IndexByte(content, '\\') >= 0 {
+			return raw, r.unescape(content)
+		}
+		return raw, alias(content)
+	case '{', '[', 'n':
+		return raw, ""
+	}
+	return raw, alias(raw)
 }
 
 // First reads a text that may come alone or as the first element of an array.

@@ -33,7 +33,10 @@ func (s *scratch) poslog(value []byte) {
 	case errors.Is(err, errNoPOSLog):
 		s.out.Reject(schemas.ReasonUnknownFormat, err.Error())
 	case err != nil:
-		s.out.Events, s.out.Rejects, s.out.Dropped = s.out.Events[:events], s.out.Rejects[:rejects], s.out.Dropped[:dropped]
+		for len(s.out.Events) > events {
+			s.out.Discard()
+		}
+		s.out.Rejects, s.out.Dropped = s.out.Rejects[:rejects], s.out.Dropped[:dropped]
 		s.out.Element = 0
 		s.out.Reject(schemas.ReasonMalformed, "not XML, or XML in an unknown encoding")
 	case n == 0:

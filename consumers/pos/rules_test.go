@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -264,5 +265,31 @@ func TestCardNumberInForm(t *testing.T) {
 		if err != nil || strings.Contains(letter, "4111111111111111") || plain != strings.Replace(sale, "411111111111", "************", 1) {
 			t.Errorf("the dead letter is %s: %v", plain, err)
 		}
+	}
+}
+
+// TestBrokenPOSLogLeavesNothing: events that were taken back, since the XML behind them is broken, tell the next record nothing.
+func TestBrokenPOSLogLeavesNothing(t *testing.T) {
+	t.Parallel()
+	whole, sale := suite.Read(t, "poslog_several.xml"), suite.Compact(t, "seamline_sale.json")
+	decoder, out := New(DefaultConfig()), new(schemas.Decoded)
+	if decoder.Decode(&schemas.Record{}, whole, out); len(out.Events) < 2 {
+		t.Fatalf("%d events", len(out.Events))
+	}
+	want := suite.Decode(t, New(DefaultConfig()), sale).Events[0]
+	out.Reset()
+	decoder.Decode(&schemas.Record{}, whole[:len(whole)-5], out)
+	if len(out.Events) != 0 || len(out.Rejects) != 1 {
+		t.Fatalf("%d events and %d rejects of a POSLog without an end", len(out.Events), len(out.Rejects))
+	}
+	for i, e := range out.Events[:cap(out.Events)] {
+		if e.ID != "" || e.StoreID != "" || len(e.Identifiers)+len(e.Items) != 0 {
+			t.Errorf("event %d, which was taken back, is still there: %+v", i, e)
+		}
+	}
+	decoder.Decode(&schemas.Record{}, sale, out)
+	got := out.Events[0]
+	if got.ID != want.ID || got.OrderID != want.OrderID || !slices.Equal(got.Identifiers, want.Identifiers) || !slices.Equal(got.Items, want.Items) {
+		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 }
