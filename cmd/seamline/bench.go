@@ -1,248 +1,189 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	_ "embed"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime/pprof"
-	"syscall"
+	"runtime"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/seamline/seamline/deploy/local"
-	"github.com/seamline/seamline/deploy/shoppers"
-	producer "github.com/seamline/seamline/sinks/kafka"
+	"github.com/seamline/seamline/cmd/seamline/bench"
 )
 
-// benchRun measures whole processes: from the topics to durable in ClickHouse, as fast as it goes.
+// benchRun measures whole processes: from the topics to durable in ClickHouse.
 type benchRun struct {
-	shoppers int
-	days     int
-	profile  string
-	rounds   int       // of what exactly-once costs; 0 for none
-	rate     float64   // records per second under which a process is killed; 0 for not
-	memory   byteSize  // ceiling of a run with more state than that; 0 for none
-	edges    int       // that are stitched by the engine and in SQL; 0 for none
-	dir      string    // for everything
-	stack    *exec.Cmd // `seamline local`, so that the broker's and ClickHouse's CPU are counted apart from ours
-	settings settings
-	log      *slog.Logger
+	shoppers   int
+	roundCount int
+	profile    string
+	rate       float64  // records per second under which a process is killed
+	memory     byteSize // ceiling of a run with more state than that
+	edges      int      // that are stitched by the engine and in SQL
+	isShort    bool
+	dir        string // for everything
+	audiences  string // file of twenty rules
+	report     bench.Report
+	log        *slog.Logger
 
-	clickHouseHTTP string // of the stack
+	// Of the part that runs.
+	part         *bench.Part
+	began        time.Time
+	settings     settings
+	processes    bench.Stack // the broker and ClickHouse, so that their CPU is counted apart from ours
+	clickHouse   string      // its address for HTTP
+	busiestTable string      // that got most parts in the last run
+
+	runs     int     // of a line under load
+	flatRate float64 // events per second of the whole line, once that is measured
 }
 
+// benchPart is a part of the benchmark, on a broker and a ClickHouse of its own.
+type benchPart struct {
+	name  string
+	about string
+	run   func(b *benchRun, ctx context.Context) error
+}
+
+// benchParts lists the parts in the order in which they run.
+func benchParts() []benchPart {
+	return []benchPart{
+		{"versus", "the same Segment calls through Seamline, ClickHouse's Kafka engine, and a bare consumer", (*benchRun).versus},
+		{"mix", "clickstream, e-mail and till in all their formats", (*benchRun).mix},
+		{"insert", "ClickHouse's CPU for inserting the same rows of events", (*benchRun).inserting},
+		{"latency", "from when a record is planned to be sent until its row is durable, under an open-loop load", (*benchRun).latency},
+		{"laws", "how the cost of an event grows", (*benchRun).laws},
+		{"stitching", "the identity engine on one thread beside label propagation in SQL", (*benchRun).stitching},
+		{"catchup", "making up after a kill -9, under load", (*benchRun).catchUp},
+		{"memory", "a process under a ceiling of its memory", (*benchRun).underCeiling},
+	}
+}
+
+//go:embed bench_audiences.yaml
+var benchAudiences []byte
+
 func runBench(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "job" {
+		return runBenchJob(ctx) // a process that this command started
+	}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	b := benchRun{log: slog.New(slog.DiscardHandler), memory: 256 << 20}
-	fs.IntVar(&b.shoppers, "shoppers", 5000, "simulated shoppers, whose traffic is taken flat out; 0 for none")
-	fs.IntVar(&b.days, "days", 7, "days of their traffic")
+	var only, out string
+	fs.BoolVar(&b.isShort, "short", false, "smaller sizes and fewer rounds: less than five minutes on two cores")
+	fs.StringVar(&only, "only", "", "parts to run, comma separated: "+strings.Join(partNames(), ", ")+"; empty for all")
+	fs.StringVar(&out, "out", filepath.Join("build", "bench"), "directory for the report as JSON and the plots as SVG")
+	fs.IntVar(&b.shoppers, "shoppers", 0, "simulated shoppers whose traffic is taken flat out, about 109 events each; 0 for the size of the form")
+	fs.IntVar(&b.roundCount, "rounds", 0, "rounds of each comparison; 0 for 5, or 3 in the short form")
 	fs.StringVar(&b.profile, "cpuprofile", "", "file for a CPU profile of the pipeline")
-	fs.IntVar(&b.rounds, "rounds", 5, "rounds of measuring what exactly-once costs; 0 for none")
-	fs.Float64Var(&b.rate, "rate", 10_000, "records per second under which a process is killed and catches up; 0 for not")
-	fs.IntVar(&b.edges, "edges", 1_000_000, "pairs of identifiers that the engine and ClickHouse stitch side by side; 0 for none")
-	fs.Var(&b.memory, "memory", "ceiling of a run that needs more than that; 0 for none")
+	fs.Float64Var(&b.rate, "rate", 10_000, "records per second under which a process is killed and catches up")
+	fs.IntVar(&b.edges, "edges", 1_000_000, "pairs of identifiers that the engine and ClickHouse stitch side by side")
+	fs.Var(&b.memory, "memory", "ceiling of a run that needs more than that")
 	if err := parseFlags(fs, args); err != nil {
 		return err
 	}
-	var err error
+	parts, err := chooseParts(only, b.isShort)
+	if err != nil {
+		return usageError{err}
+	}
+	b.sizes()
 	if b.dir, err = os.MkdirTemp("", "seamline-bench-"); err != nil {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	var parts []func(context.Context) error
-	if b.shoppers > 0 {
-		parts = append(parts, b.flatOut)
+	b.audiences = filepath.Join(b.dir, "audiences.yaml")
+	if err := os.WriteFile(b.audiences, benchAudiences, 0o600); err != nil {
+		return err
 	}
-	if b.edges > 0 {
-		parts = append(parts, b.stitching)
+	b.began = time.Now()
+	b.report.Started, b.report.Command = b.began.UTC().Format(time.RFC3339), append([]string{"seamline", "bench"}, args...)
+	b.report.Machine = bench.Machine{Cores: runtime.NumCPU(), Go: runtime.Version(), Version: version(), Commit: commit()}
+	b.report.Machine.Look()
+	return b.runParts(ctx, parts, out)
+}
+
+// sizes fills what was not given.
+func (b *benchRun) sizes() {
+	choose := func(long, short int) int {
+		if b.isShort {
+			return short
+		}
+		return long
 	}
-	if b.rate > 0 {
-		parts = append(parts, b.catchUp)
+	if b.shoppers == 0 {
+		b.shoppers = choose(10_000, 2_000)
 	}
-	if b.memory > 0 {
-		parts = append(parts, b.underCeiling)
+	if b.roundCount == 0 {
+		b.roundCount = choose(5, 3)
 	}
-	for i, part := range parts {
-		if err := b.onNewStack(ctx, fmt.Sprint(i), part); err != nil {
-			return err
+}
+
+// shortParts are those of the short form: the comparisons that the targets are about, and what takes little time.
+var shortParts = []string{"versus", "insert", "latency", "laws"}
+
+// chooseParts gives the parts that are named, or all of the form.
+func chooseParts(only string, isShort bool) ([]benchPart, error) {
+	parts := benchParts()
+	names := shortParts
+	switch {
+	case only != "":
+		names = strings.Split(only, ",")
+	case !isShort:
+		return parts, nil
+	}
+	for _, name := range names {
+		if !slices.Contains(partNames(), name) {
+			return nil, fmt.Errorf("there is no part %q; parts are %s", name, strings.Join(partNames(), ", "))
 		}
 	}
-	return nil
+	return slices.DeleteFunc(parts, func(p benchPart) bool { return !slices.Contains(names, p.name) }), nil
 }
 
-// onNewStack runs a part of the benchmark on a broker and a ClickHouse of its own.
-func (b *benchRun) onNewStack(ctx context.Context, name string, part func(context.Context) error) error {
-	dir := filepath.Join(b.dir, name)
-	addresses, stop, err := b.startLocal(dir)
-	if err != nil {
-		return err
+func partNames() []string {
+	var names []string
+	for _, p := range benchParts() {
+		names = append(names, p.name)
 	}
-	defer os.RemoveAll(dir)
-	defer stop()
-	b.settings = defaultSettings()
-	b.settings.Kafka.Brokers, b.settings.Kafka.CreateTopics = addresses.Kafka, true
-	b.settings.ClickHouse.Addr, b.clickHouseHTTP = addresses.ClickHouse, addresses.ClickHouseHTTP
-	b.settings.StateDir, b.settings.HTTPAddr = filepath.Join(dir, "state"), ""
-	b.settings.Identity.Key = "bench"
-	if err := b.settings.validate(); err != nil {
-		return err
-	}
-	if err := ensureTopics(ctx, &b.settings, func(error) {}, b.log); err != nil {
-		return err
-	}
-	return part(ctx)
+	return names
 }
 
-// startLocal runs `seamline local` as a child and reads its addresses.
-func (b *benchRun) startLocal(dir string) (local.Addresses, func(), error) {
-	var a local.Addresses
-	self, err := os.Executable()
-	if err != nil {
-		return a, nil, err
-	}
-	b.stack = exec.Command(self, "local", "--data-dir", filepath.Join(dir, "data"))
-	b.stack.Stderr = os.Stderr
-	out, err := b.stack.StdoutPipe()
-	if err != nil {
-		return a, nil, err
-	}
-	if err := b.stack.Start(); err != nil {
-		return a, nil, err
-	}
-	stop := func() {
-		_ = b.stack.Process.Signal(syscall.SIGTERM)
-		_ = b.stack.Wait()
-	}
-	if err := json.NewDecoder(out).Decode(&a); err != nil {
-		stop()
-		return a, nil, fmt.Errorf("start Kafka and ClickHouse: %w", err)
-	}
-	return a, stop, nil
-}
-
-// publish sends the traffic of some shoppers, flat out.
-func (b *benchRun) publish(ctx context.Context, count, days int) (int64, error) {
-	publisher, err := openPublisher(&b.settings.Kafka)
-	if err != nil {
-		return 0, err
-	}
-	defer publisher.Close()
-	fmt.Printf("publishing %d days of %d shoppers ...\n", days, count)
-	return b.traffic(publisher, count, days, 0).send(ctx)
-}
-
-// traffic is that of some shoppers, in their own time, at so many records per second; 0 for flat out.
-func (b *benchRun) traffic(publisher *producer.Publisher, count, days int, rate float64) *traffic {
-	cfg := shoppers.DefaultConfig()
-	cfg.Shoppers, cfg.Duration = count, time.Duration(days)*24*time.Hour
-	cfg.Start = time.Now().UTC().Add(-cfg.Duration - 96*time.Hour).Truncate(time.Hour)
-	return &traffic{kafka: &b.settings.Kafka, publisher: publisher, generator: shoppers.New(cfg), stamp: true, rate: rate}
-}
-
-// flatOut takes a fixed number of records from the topics into ClickHouse, and then the same again and again to tell what
-// exactly-once costs.
-func (b *benchRun) flatOut(ctx context.Context) error {
-	records, err := b.publish(ctx, b.shoppers, b.days)
-	if err != nil {
-		return err
-	}
-	var profile bytes.Buffer
-	if err := pprof.StartCPUProfile(&profile); err != nil {
-		return err
-	}
-	m, err := b.measure(ctx, variants[0], "first")
-	pprof.StopCPUProfile()
-	if err != nil {
-		return err
-	}
-	if b.profile != "" {
-		if err := os.WriteFile(b.profile, profile.Bytes(), 0o600); err != nil {
-			return err
+// runParts runs the parts and writes the report, also of the parts before one that fails.
+func (b *benchRun) runParts(ctx context.Context, parts []benchPart, out string) error {
+	var failed error
+	for _, p := range parts {
+		start := time.Now()
+		b.part = &bench.Part{Name: p.name, About: p.about}
+		fmt.Printf("\n%s: %s\n", p.name, p.about)
+		if err := b.onNewStack(ctx, p); err != nil {
+			failed = fmt.Errorf("%s: %w", p.name, err)
+			break
 		}
+		b.part.Seconds = time.Since(start).Seconds()
+		b.part.Print(os.Stdout)
+		b.report.Parts = append(b.report.Parts, b.part)
 	}
-	if err := m.print(os.Stdout, records); err != nil {
-		return err
-	}
-	if err := printStitch(os.Stdout, profile.Bytes()); err != nil {
-		return err
-	}
-	return b.exactlyOnce(ctx)
-}
-
-// measurement is one run over all that was published.
-type measurement struct {
-	registry *prometheus.Registry
-	counters counters
-	took     time.Duration
-	used     usage
-}
-
-// measure runs the pipeline in this process over all that was published, into tables of its own.
-func (b *benchRun) measure(ctx context.Context, v variant, name string) (measurement, error) {
-	s := b.settings
-	s.PipelineID, s.ClickHouse.Database = "bench_"+name, "bench_"+name
-	s.StateDir = filepath.Join(b.settings.StateDir, name)
-	v.change(&s)
-	before, err := b.usage()
-	if err != nil {
-		return measurement{}, err
-	}
-	m := measurement{registry: newRegistry()}
-	start := time.Now()
-	if err := runPipeline(ctx, &s, runOptions{untilCaughtUp: true, registry: m.registry, log: b.log, atLeastOnce: v.atLeastOnce}); err != nil {
-		return m, err
-	}
-	m.took = time.Since(start)
-	after, err := b.usage()
-	m.used = usage{after.pipeline - before.pipeline, after.broker - before.broker, after.clickHouse - before.clickHouse}
-	m.counters = (&demo{registry: m.registry}).count()
-	if err == nil && m.counters.events == 0 {
-		err = fmt.Errorf("no event was processed")
-	}
-	return m, err
-}
-
-// each gives microseconds per event.
-func (m *measurement) each(d time.Duration) float64 {
-	return float64(d.Microseconds()) / m.counters.events
-}
-
-// print writes the figures per event.
-func (m *measurement) print(out io.Writer, records int64) error {
-	fmt.Fprintf(out, "\n%d records, %.0f events, %.0f people in %.2f s: %.0f events per second, Kafka to durable in ClickHouse\n\n",
-		records, m.counters.events, m.counters.profiles, m.took.Seconds(), m.counters.events/m.took.Seconds())
-	fmt.Fprintf(out, "  %-12s %10s\n", "CPU", "us/event")
-	for _, part := range []struct {
-		name string
-		used time.Duration
-	}{{"pipeline", m.used.pipeline}, {"broker", m.used.broker}, {"clickhouse", m.used.clickHouse}, {"all", m.used.all()}} {
-		fmt.Fprintf(out, "  %-12s %10.2f\n", part.name, m.each(part.used))
-	}
-	families, err := m.registry.Gather()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "\n  %-12s %10s\n", "wall time of", "us/event")
-	for _, f := range families {
-		name := f.GetName()
-		if name != "seamline_line_stage_seconds" && name != "seamline_line_sink_seconds" && name != "seamline_state_checkpoint_seconds" {
-			continue
+	b.report.Seconds = time.Since(b.began).Seconds()
+	files, err := b.report.Write(out)
+	if err == nil {
+		fmt.Println("\nall targets")
+		for _, p := range b.report.Parts {
+			bench.PrintTargets(os.Stdout, p.Targets)
 		}
-		for _, metric := range f.GetMetric() {
-			label := "checkpoint"
-			if len(metric.GetLabel()) > 0 {
-				label = metric.GetLabel()[0].GetValue()
-			}
-			fmt.Fprintf(out, "  %-12s %10.3f\n", label, metric.GetHistogram().GetSampleSum()*1e6/m.counters.events)
-		}
+		fmt.Printf("\ntook %s; wrote %s\n", time.Since(b.began).Round(time.Second), strings.Join(files, ", "))
 	}
-	return nil
+	return errors.Join(failed, err)
+}
+
+// say tells how far the benchmark is.
+func (b *benchRun) say(format string, args ...any) {
+	fmt.Printf("  [%s] %s\n", time.Since(b.began).Round(time.Second), fmt.Sprintf(format, args...))
+}
+
+// calls fills the topic of single calls.
+func (b *benchRun) calls(ctx context.Context) (*dataset, error) {
+	return b.fillCalls(ctx, "calls", shoppersConfig(b.shoppers), "")
 }

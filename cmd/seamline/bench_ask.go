@@ -15,7 +15,7 @@ import (
 // askClickHouse sends a query over HTTP, with data for it where it is an INSERT, and gives the answer's bytes.
 func (b *benchRun) askClickHouse(ctx context.Context, query string, body []byte) ([]byte, error) {
 	values := url.Values{"query": {query}, "max_insert_threads": {strconv.Itoa(runtime.NumCPU())}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, b.clickHouseHTTP+"/?"+values.Encode(), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, b.clickHouse+"/?"+values.Encode(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

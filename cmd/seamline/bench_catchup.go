@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/seamline/seamline/cmd/seamline/bench"
 	"github.com/seamline/seamline/sinks/clickhouse"
 )
 
@@ -25,7 +26,6 @@ const (
 // catchUp kills a process under an open-loop load, and tells how fast another one over the same state makes up for it while the load
 // goes on.
 func (b *benchRun) catchUp(ctx context.Context) error {
-	fmt.Printf("\ncatching up after a kill -9, under %.0f records per second\n", b.rate)
 	publisher, err := openPublisher(&b.settings.Kafka)
 	if err != nil {
 		return err
@@ -80,9 +80,12 @@ func (b *benchRun) watchCatchUp(ctx context.Context, run *benchProcess, start ti
 		}
 		if float64(all-now) <= b.rate*caughtUpBelow {
 			drained := float64(now-before) / took.Seconds()
-			fmt.Printf("  %d records were behind; the first commit came %.2f s after the restart, and all was caught up after %.2f s\n", behind, firstAt.Seconds(), took.Seconds())
-			fmt.Printf("  drained %.0f records per second, the start included: %.1f times the live rate; goal at least %.0f: %s\n", drained,
-				drained/b.rate, catchUpGoal, verdict(drained >= catchUpGoal*b.rate))
+			b.part.Add("live rate", b.rate, "records/s")
+			b.part.Add("records behind at the restart", float64(behind), "")
+			b.part.Add("first commit after the restart", firstAt.Seconds(), "s")
+			b.part.Add("all caught up after the restart", took.Seconds(), "s")
+			b.part.Targets = append(b.part.Targets, bench.AtLeast("rate of catching up against the live rate", drained/b.rate, catchUpGoal, "times").
+				With("the start of the process included"))
 			return nil
 		}
 		if took > catchUpMax {
@@ -167,7 +170,7 @@ func (c *benchProcess) peak(ctx context.Context) (most int64, err error) {
 			}
 			return most, nil
 		case <-tick.C:
-			most = max(most, peakResident(c.cmd.Process.Pid))
+			most = max(most, bench.PeakResident(c.cmd.Process.Pid))
 		case <-ctx.Done():
 			return most, ctx.Err()
 		}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/seamline/seamline/cmd/seamline/bench"
 	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/pipeline/stitch"
 	"github.com/seamline/seamline/schemas"
@@ -66,16 +67,15 @@ func (b *benchRun) stitching(ctx context.Context) error {
 		return usageError{fmt.Errorf("edges is %d, want more than %d", b.edges, stitchMore*stitchBatch)}
 	}
 	edges, identifiers := stitchEdges(b.edges)
-	fmt.Printf("\nstitching %d edges between %d identifiers, without limits, in the engine and in SQL: seed %d\n", len(edges), identifiers, stitchSeed)
+	b.say("%d edges between %d identifiers, without limits; seed %d", len(edges), identifiers, stitchSeed)
 	engine, err := b.newStitchEngine(identifiers)
 	if err != nil {
 		return err
 	}
-	s := sideBySide{engine: engine, sql: labels{ask: b.askClickHouse}}
+	s := sideBySide{part: b.part, engine: engine, sql: labels{ask: b.askClickHouse}}
 	if err := s.sql.create(ctx); err != nil {
 		return err
 	}
-	fmt.Printf("  %-32s %10s %10s %12s %8s   goal at least %.0f\n", "", "engine s", "SQL s", "iterations", "ratio", stitchGoal)
 	if err := s.run(ctx, edges[:all]); err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (b *benchRun) stitching(ctx context.Context) error {
 		}
 	}
 	s.print(fmt.Sprintf("%d times %d edges more", stitchMore, stitchBatch))
-	fmt.Println("  both have the same groups after each")
+	b.say("both have the same groups after each")
 	return nil
 }
 
@@ -124,6 +124,7 @@ func uniteNumbers(edges []edge, identifiers uint64, want []edge) (time.Duration,
 
 // sideBySide is the engine and ClickHouse over the same edges, and what they took.
 type sideBySide struct {
+	part       *bench.Part
 	engine     *stitchEngine
 	sql        labels
 	fast, slow time.Duration
@@ -150,8 +151,10 @@ func (s *sideBySide) run(ctx context.Context, edges []edge) error {
 }
 
 func (s *sideBySide) print(what string) {
-	ratio := s.slow.Seconds() / s.fast.Seconds()
-	fmt.Printf("  %-32s %10.3f %10.3f %12d %8.1f   %s\n", what, s.fast.Seconds(), s.slow.Seconds(), s.iterations, ratio, verdict(ratio >= stitchGoal))
+	s.part.Add("engine, "+what, s.fast.Seconds(), "s")
+	s.part.Add("SQL, "+what, s.slow.Seconds(), "s")
+	s.part.Add("iterations of SQL, "+what, float64(s.iterations), "")
+	s.part.Targets = append(s.part.Targets, bench.AtLeast("stitching against SQL, "+what, s.slow.Seconds()/s.fast.Seconds(), stitchGoal, "times"))
 }
 
 // stitchEngine sends edges through the stage as events.

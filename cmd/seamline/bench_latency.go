@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/seamline/seamline/cmd/seamline/bench"
+	producer "github.com/seamline/seamline/sinks/kafka"
+)
+
+// How latency is measured.
+const (
+	driveWarm       = 5.0  // seconds of load before latencies count
+	driveTries      = 4    // rates that are tried for the highest that lasts
+	driveStep       = 0.85 // from one try to the next
+	lagGradientMax  = 20.0 // milliseconds of latency that a second of load may add: beyond, the rate does not last
+	sustainedShare  = 0.7
+	fixedRate       = 50_000.0
+	fixedP99Max     = 1000.0 // milliseconds
+	flushLatencyMax = 1.5    // times the flush interval
+	driverCost      = 4e-6   // seconds of CPU that the driver and the broker take for a record, to begin with
+)
+
+// latency finds the highest rate that lasts while the driver of the load runs on the same machine, and measures at a share of it, and at a
+// fixed rate.
+func (b *benchRun) latency(ctx context.Context) error {
+	cfg := shoppersConfig(max(1, keptCalls/100))
+	file := b.dir + "/calls.ndjson"
+	calls, err := b.fillCalls(ctx, "calls", cfg, file)
+	if err != nil {
+		return err
+	}
+	seconds := 12.0
+	if b.isShort {
+		seconds = 7
+	}
+	if b.flatRate == 0 {
+		r, _, err := b.pipeline(ctx, calls, b.job("flat", calls), 0)
+		if err != nil {
+			return err
+		}
+		b.flatRate = r[bench.Rate]
+	}
+	rate, lasts := 1/(1/b.flatRate+driverCost/float64(b.report.Machine.Cores)), false
+	for try := 0; try < driveTries && !lasts; try++ {
+		if try > 0 {
+			rate *= driveStep
+		}
+		l, err := b.underLoad(ctx, file, rate, seconds)
+		if err != nil {
+			return err
+		}
+		gradient := bench.Gradient(l.Lag)
+		lasts = l.Count > 0 && gradient <= lagGradientMax
+		b.say("%.0f events per second: each second adds %.1f ms of latency; it lasts: %t", rate, gradient, lasts)
+	}
+	b.part.Add("highest rate that lasts, beside the driver of the load", rate, "events/s")
+	if !lasts {
+		b.say("no rate down to %.0f events per second lasts", rate)
+	}
+	share, err := b.reported(ctx, file, sustainedShare*rate, seconds)
+	if err != nil {
+		return err
+	}
+	wait := float64(b.settings.Kafka.Wait.Milliseconds())
+	b.part.Targets = append(b.part.Targets, bench.AtMost("latency at 70 % of the highest rate that lasts, p99", share.P99, flushLatencyMax*wait, "ms").
+		With(fmt.Sprintf("1.5 times batch.wait, which is %s", b.settings.Kafka.Wait)))
+	fixed, err := b.reported(ctx, file, fixedRate, seconds)
+	if err != nil {
+		return err
+	}
+	b.part.Targets = append(b.part.Targets, bench.AtMost("latency at 50,000 events per second, p99", fixed.P99, fixedP99Max, "ms").With("default settings"))
+	return nil
+}
+
+// reported measures at a rate, and remembers all percentiles.
+func (b *benchRun) reported(ctx context.Context, file string, rate, seconds float64) (latencies, error) {
+	l, err := b.underLoad(ctx, file, rate, seconds)
+	if err != nil {
+		return l, err
+	}
+	if l.Count == 0 {
+		return l, errors.New("no event of the measured time was written")
+	}
+	name := fmt.Sprintf("latency at %.0f events/s, ", rate)
+	for _, q := range []struct {
+		name  string
+		value float64
+	}{{"p50", l.P50}, {"p90", l.P90}, {"p99", l.P99}, {"p99.9", l.P999}, {"max", l.Most}} {
+		b.part.Add(name+q.name, q.value, "ms")
+	}
+	b.part.Add(name+"events counted", float64(l.Count), "")
+	return l, nil
+}
+
+// underLoad runs a pipeline and a driver, each in a process of its own, and gives the latencies of what was planned after the warm-up.
+func (b *benchRun) underLoad(ctx context.Context, file string, rate, seconds float64) (latencies, error) {
+	b.runs++
+	name := fmt.Sprintf("latency_%d", b.runs)
+	d := &dataset{topics: topicOfCalls(name)}
+	if err := b.createTopics(ctx, d, b.settings.Kafka.Partitions); err != nil {
+		return latencies{}, err
+	}
+	job := b.job(name, d)
+	start := time.Now().Add(3 * time.Second)
+	job.Endless = true
+	job.From = start.Add(time.Duration(driveWarm * float64(time.Second))).UnixMilli()
+	job.Until = job.From + int64(seconds*1000)
+	line, err := b.startJob(job, 0)
+	if err != nil {
+		return latencies{}, err
+	}
+	defer line.kill()
+	if err := line.running(); err != nil {
+		return latencies{}, err
+	}
+	load, err := b.startJob(benchJob{Kind: "drive", Settings: map[string]string{"kafka.brokers": b.settings.Kafka.Brokers}, Topics: d.names(), File: file,
+		Rate: rate, Seconds: driveWarm + seconds, From: start.UnixMilli()}, 0)
+	if err != nil {
+		return latencies{}, err
+	}
+	defer load.kill()
+	if _, err := load.result(); err != nil {
+		return latencies{}, fmt.Errorf("drive %.0f events per second: %w", rate, err)
+	}
+	// What was planned within the time counts even if it comes late.
+	if err := pause(ctx, drainWait); err != nil {
+		return latencies{}, err
+	}
+	result, err := line.stop()
+	if err != nil {
+		return latencies{}, err
+	}
+	return result.Latency, b.drop(ctx, job.Name)
+}
+
+// drainWait is how long a line is left to catch up after the load ended.
+const drainWait = 4 * time.Second
+
+// drive publishes records at planned times, whatever becomes of them: a broker or a line that is slow does not slow the plan down. A
+// record's timestamp is its planned time.
+func (j *benchJob) drive(ctx context.Context, s *settings) (benchResult, error) {
+	calls, err := readLines(j.File)
+	if err != nil {
+		return benchResult{}, err
+	}
+	publisher, err := openPublisher(&s.Kafka)
+	if err != nil {
+		return benchResult{}, err
+	}
+	defer publisher.Close()
+	start, count := time.UnixMilli(j.From), int64(j.Rate*j.Seconds)
+	if late := time.Since(start); late > 0 {
+		return benchResult{}, fmt.Errorf("the driver was ready %s after its plan began", late)
+	}
+	for i := range count {
+		planned := start.Add(time.Duration(float64(i) / j.Rate * float64(time.Second)))
+		if wait := time.Until(planned); wait > time.Millisecond {
+			if err := pause(ctx, wait); err != nil {
+				return benchResult{}, err
+			}
+		}
+		value := calls[i%int64(len(calls))]
+		if turn := i / int64(len(calls)); turn > 0 {
+			value = renamed(value, turn)
+		}
+		if err := publisher.Publish(ctx, producer.Message{Topic: j.Topics[0], Value: value, Time: planned}); err != nil {
+			return benchResult{}, err
+		}
+	}
+	return benchResult{Records: count, Seconds: time.Since(start).Seconds()}, publisher.Flush(ctx)
+}
+
+// readLines reads a file into memory.
+func readLines(path string) ([][]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var lines [][]byte
+	scan := bufio.NewScanner(bytes.NewReader(text))
+	scan.Buffer(nil, lineBytesMax)
+	for scan.Scan() {
+		lines = append(lines, bytes.Clone(scan.Bytes()))
+	}
+	if len(lines) == 0 {
+		return nil, fmt.Errorf("%s has no lines", path)
+	}
+	return lines, scan.Err()
+}
+
+var messageID = []byte(`"messageId":"`)
+
+// renamed gives a call another id, so that it is another event.
+func renamed(call []byte, turn int64) []byte {
+	at := bytes.Index(call, messageID)
+	if at < 0 {
+		return call
+	}
+	other := make([]byte, 0, len(call)+8)
+	other = append(other, call[:at+len(messageID)]...)
+	other = fmt.Appendf(other, "%d-", turn)
+	return append(other, call[at+len(messageID):]...)
+}

@@ -1,0 +1,326 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/seamline/seamline/cmd/seamline/bench"
+	"github.com/seamline/seamline/schemas"
+)
+
+// Sizes of the scaling laws.
+const (
+	visits         = 240_000 // records over what is there, at each size
+	visitsUnseen   = 60_000  // of them are not counted: what came before is still under way
+	lawBatch       = "20000" // records, so that marks are near where they belong
+	liveMemoryMax  = 12 << 30
+	liveMost       = 10_000_000
+	liveGrowthMax  = 1.5
+	identifiersPer = 4 // of one person, in the law of identifiers
+)
+
+// lawPlan is the sizes of a form.
+type lawPlan struct {
+	profiles, identifiers []int
+	audiences, partitions []int
+	late                  []float64
+	shoppers              int
+}
+
+func (b *benchRun) lawPlan() lawPlan {
+	if b.isShort {
+		return lawPlan{profiles: []int{100_000, 400_000}, identifiers: []int{100_000, 400_000}, audiences: []int{10, 100, 1000}, partitions: []int{1, 16},
+			late: []float64{0, 0.2}, shoppers: 1000}
+	}
+	return lawPlan{profiles: []int{100_000, 300_000, 1_000_000, 3_000_000, liveMost}, identifiers: []int{100_000, 1_000_000, 4_000_000, 10_000_000},
+		audiences: []int{10, 100, 1000, 10_000}, partitions: []int{1, 4, 16, 64}, late: []float64{0, 0.05, 0.2}, shoppers: 3000}
+}
+
+// laws measures how the cost of an event grows, with a sink that discards: none of this is ClickHouse's business.
+func (b *benchRun) laws(ctx context.Context) error {
+	plan := b.lawPlan()
+	for _, law := range []func(context.Context, lawPlan) error{b.lawOfProfiles, b.lawOfIdentifiers, b.lawOfAudiences, b.lawOfPartitions, b.lawOfLateness, b.lawOfHeat} {
+		if err := law(ctx, plan); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func topicOfCalls(name string) map[schemas.Feed]string {
+	return map[schemas.Feed]string{schemas.FeedClickstream: name}
+}
+
+// addLaw remembers and tells a law.
+func (b *benchRun) addLaw(name, x string, points []bench.Point) {
+	l := &bench.Law{Name: name, X: x, Y: "CPU us per event", Points: points, Slope: bench.Slope(points)}
+	b.part.Laws = append(b.part.Laws, l)
+	b.say("%s: slope %.3f", name, l.Slope)
+}
+
+// lawOfProfiles has one identifier for each profile.
+func (b *benchRun) lawOfProfiles(ctx context.Context, plan lawPlan) error {
+	points, resident, err := b.lawOfLiving(ctx, "profiles", plan.profiles, 1)
+	if err != nil {
+		return err
+	}
+	b.addLaw("profiles", "live profiles", points)
+	first, last := points[0], points[len(points)-1]
+	if last.X > first.X {
+		b.part.Add("memory of a million profiles of one identifier", (resident[len(resident)-1].Y-resident[0].Y)/(last.X-first.X)*1e6/(1<<20), "MiB")
+	}
+	b.part.Targets = append(b.part.Targets, bench.AtMost(fmt.Sprintf("CPU of an event with %s live profiles against %s", human(last.X), human(first.X)),
+		last.Y/first.Y, liveGrowthMax, "times").With(fmt.Sprintf("%.1f GiB resident", resident[len(resident)-1].Y/(1<<30))))
+	return nil
+}
+
+// lawOfIdentifiers has several identifiers for each profile.
+func (b *benchRun) lawOfIdentifiers(ctx context.Context, plan lawPlan) error {
+	points, resident, err := b.lawOfLiving(ctx, "identifiers", plan.identifiers, identifiersPer)
+	if err != nil {
+		return err
+	}
+	b.addLaw("identifiers", fmt.Sprintf("identifiers, %d of each person", identifiersPer), points)
+	first, last := points[0], points[len(points)-1]
+	if last.X > first.X {
+		b.part.Add("memory of a million identifiers with their profiles", (resident[len(resident)-1].Y-resident[0].Y)/(last.X-first.X)*1e6/(1<<20), "MiB")
+	}
+	return nil
+}
+
+// lawOfLiving makes a line meet more and more people, and at each size lets some of them, by chance, come again. The sizes count
+// identifiers. Sizes whose state would not fit into memory are left out, by what the sizes before took.
+func (b *benchRun) lawOfLiving(ctx context.Context, name string, sizes []int, each int) (points, resident []bench.Point, err error) {
+	for begin, fit := 0, len(sizes); begin < fit; {
+		// All sizes at once, once it is known what fits: the first two tell.
+		end := fit
+		if begin == 0 && fit > 2 {
+			end = 2
+		}
+		points, resident, err = b.living(ctx, fmt.Sprintf("%s_%d", name, end), sizes[:end], each)
+		if err != nil || end == fit {
+			return points, resident, err
+		}
+		grows := (resident[1].Y - resident[0].Y) / (resident[1].X - resident[0].X)
+		for fit > 2 && resident[0].Y+grows*float64(sizes[fit-1]) > b.liveMemory() {
+			fit--
+		}
+		if fit < len(sizes) {
+			most := int((b.liveMemory() - resident[0].Y) / grows)
+			b.say("%d %s would take more than %.1f GiB; the most is %d", sizes[fit], name, b.liveMemory()/(1<<30), most)
+			if most > sizes[fit-1]*3/2 {
+				sizes = append(append([]int(nil), sizes[:fit]...), most)
+				fit++
+			}
+		}
+		begin = end
+		if fit == end {
+			return points, resident, nil
+		}
+		begin = 1
+	}
+	return points, resident, nil
+}
+
+// liveMemory is how much state may take: so much, but no more than half of the machine.
+func (b *benchRun) liveMemory() float64 {
+	return float64(min(liveMemoryMax, b.report.Machine.Memory/2))
+}
+
+// living publishes people up to the last size, with visits at each, and measures the visits.
+func (b *benchRun) living(ctx context.Context, name string, sizes []int, each int) (points, resident []bench.Point, err error) {
+	d := &dataset{topics: topicOfCalls(name), isSingle: true}
+	people, marks := newThrong(each), []int64(nil)
+	err = b.publishCalls(ctx, d, b.settings.Kafka.Partitions, func(send func([]byte, time.Time) error) error {
+		for _, size := range sizes {
+			for people.known*each < size {
+				if err := people.meet(send); err != nil {
+					return err
+				}
+			}
+			marks = append(marks, people.sent+visitsUnseen, people.sent+visits)
+			for range visits {
+				if err := people.again(people.any(), send); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	job := b.job(name, d)
+	discard(&job)
+	job.Marks, job.Settle, job.Settings["batch.records"] = marks, true, lawBatch
+	_, result, err := b.pipeline(ctx, d, job, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(result.Marks) != len(marks) {
+		return nil, nil, fmt.Errorf("%d marks of %d were reached", len(result.Marks), len(marks))
+	}
+	for i, size := range sizes {
+		from, to := result.Marks[2*i], result.Marks[2*i+1]
+		points = append(points, bench.Point{X: float64(size), Y: (to.CPU - from.CPU) * 1e6 / float64(to.Records-from.Records)})
+		resident = append(resident, bench.Point{X: float64(size), Y: float64(to.Resident)})
+		b.say("%d %s: %.2f us per event, %d MiB resident", size, name, points[i].Y, to.Resident>>20)
+	}
+	return points, resident, nil
+}
+
+// lawOfAudiences has more and more rules over the same traffic.
+func (b *benchRun) lawOfAudiences(ctx context.Context, plan lawPlan) error {
+	d, err := b.fillCalls(ctx, "audiences", shoppersConfig(plan.shoppers), "")
+	if err != nil {
+		return err
+	}
+	var points []bench.Point
+	for _, count := range plan.audiences {
+		path := filepath.Join(b.dir, fmt.Sprintf("audiences_%d.yaml", count))
+		if err := os.WriteFile(path, manyAudiences(count), 0o600); err != nil {
+			return err
+		}
+		name := fmt.Sprintf("audiences_%d", count)
+		job := b.job(name, d)
+		discard(&job)
+		job.Settings["audiences.rules"] = path
+		r, _, err := b.pipeline(ctx, d, job, 0)
+		if err != nil {
+			return err
+		}
+		b.say("%d audiences: %.2f us per event", count, r[bench.Pipeline])
+		points = append(points, bench.Point{X: float64(count), Y: r[bench.Pipeline]})
+	}
+	b.addLaw("audiences", "audiences", points)
+	return nil
+}
+
+// manyAudiences makes rules of twenty kinds that differ in their numbers.
+func manyAudiences(count int) []byte {
+	var file bytes.Buffer
+	file.WriteString("audiences:\n")
+	kinds := []string{
+		`cart_quantity > 0 and idle(cart_updated, "%dm") and within(cart_updated, "30d")`, `cart_value >= %d and within(cart_updated, "7d")`,
+		`stage == "checkout" and idle(checkout_at, "%dm")`, `orders > 0 and idle(last_order, "%dd")`, `orders >= 2 and idle(last_order, "%dd")`,
+		`orders == 1 and within(first_order, "%dd")`, `orders >= %d`, `revenue >= %d`, `store_orders > %d and online_orders == 0`,
+		`online_orders > %d and store_orders == 0`, `store_orders > 0 and online_orders > %d`, `refunds >= %d`, `product_views >= %d and orders == 0`,
+		`searches >= %d`, `app_events > %d`, `within(web_last_seen, "%dh")`, `email_opens >= %d`, `emails_sent >= %d and email_clicks == 0`,
+		`sessions >= %d`, `devices + anonymous_ids >= %d`,
+	}
+	for i := range count {
+		fmt.Fprintf(&file, "  - {name: audience_%d, when: '"+kinds[i%len(kinds)]+"'}\n", i, 1+i/len(kinds))
+	}
+	return file.Bytes()
+}
+
+// lawOfPartitions has the same traffic in more and more partitions.
+func (b *benchRun) lawOfPartitions(ctx context.Context, plan lawPlan) error {
+	before := b.settings.Kafka.Partitions
+	defer func() { b.settings.Kafka.Partitions = before }()
+	var points []bench.Point
+	for _, count := range plan.partitions {
+		b.settings.Kafka.Partitions = count
+		r, err := b.discarded(ctx, "partitions_"+strconv.Itoa(count), plan.shoppers, 0.05)
+		if err != nil {
+			return err
+		}
+		points = append(points, bench.Point{X: float64(count), Y: r[bench.Pipeline]})
+	}
+	b.addLaw("partitions", "partitions of the topic", points)
+	return nil
+}
+
+// lawOfLateness has a larger and larger share of records that come minutes to days late.
+func (b *benchRun) lawOfLateness(ctx context.Context, plan lawPlan) error {
+	var points []bench.Point
+	for _, share := range plan.late {
+		r, err := b.discarded(ctx, fmt.Sprintf("late_%.0f", 100*share), plan.shoppers, share)
+		if err != nil {
+			return err
+		}
+		points = append(points, bench.Point{X: 100 * share, Y: r[bench.Pipeline]})
+	}
+	b.addLaw("lateness", "records that come late, %", points)
+	b.part.Add("CPU of an event with 20 % late records against none", points[len(points)-1].Y/points[0].Y, "times")
+	return nil
+}
+
+// discarded measures traffic with a share of late records.
+func (b *benchRun) discarded(ctx context.Context, name string, count int, late float64) (bench.Round, error) {
+	cfg := shoppersConfig(count)
+	cfg.LateShare = late
+	d, err := b.fillCalls(ctx, name, cfg, "")
+	if err != nil {
+		return nil, err
+	}
+	job := b.job(name, d)
+	discard(&job)
+	r, _, err := b.pipeline(ctx, d, job, 0)
+	if err != nil {
+		return nil, err
+	}
+	b.say("%s: %.2f us per event, %.0f events per second", name, r[bench.Pipeline], r[bench.Rate])
+	return r, nil
+}
+
+// hotPeople is the throng that a hot profile is compared in.
+const hotPeople = 100_000
+
+// lawOfHeat lets one profile have half of the events.
+func (b *benchRun) lawOfHeat(ctx context.Context, _ lawPlan) error {
+	var costs []float64
+	for _, name := range []string{"uniform", "hot"} {
+		d := &dataset{topics: topicOfCalls(name), isSingle: true}
+		people := newThrong(1)
+		var marks []int64
+		err := b.publishCalls(ctx, d, b.settings.Kafka.Partitions, func(send func([]byte, time.Time) error) error {
+			for range hotPeople {
+				if err := people.meet(send); err != nil {
+					return err
+				}
+			}
+			marks = []int64{people.sent + visitsUnseen, people.sent + visits}
+			for i := range visits {
+				who := people.any()
+				if name == "hot" && i%2 == 0 {
+					who = 0
+				}
+				if err := people.again(who, send); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		job := b.job(name, d)
+		discard(&job)
+		job.Marks, job.Settle, job.Settings["batch.records"] = marks, true, lawBatch
+		_, result, err := b.pipeline(ctx, d, job, 0)
+		if err != nil {
+			return err
+		}
+		from, to := result.Marks[0], result.Marks[1]
+		costs = append(costs, (to.CPU-from.CPU)*1e6/float64(to.Records-from.Records))
+		b.say("%s: %.2f us per event", name, costs[len(costs)-1])
+	}
+	b.part.Add("CPU of an event where all of 100,000 people are alike", costs[0], "us")
+	b.part.Add("CPU of an event where one of them has half of the events", costs[1], "us")
+	b.part.Add("one hot profile against none", costs[1]/costs[0], "times")
+	return nil
+}
+
+// human writes a number with M or k.
+func human(v float64) string {
+	if v >= 1e6 {
+		return fmt.Sprintf("%.3gM", v/1e6)
+	}
+	return fmt.Sprintf("%.3gk", v/1e3)
+}
