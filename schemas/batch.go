@@ -54,6 +54,7 @@ type Batch struct {
 	Arenas  []*Decoded // the memory behind Events, one per worker; kept from batch to batch
 
 	// Filled by stitch.
+	IDs          []uint64 // the memory behind the events' IdentifierIDs
 	Decisions    []Decision
 	Identifiers  []IdentifierRow // new or changed
 	Aliases      []Alias         // made, changed or, where a profile resolves to itself, taken back
@@ -86,7 +87,7 @@ func (b *Batch) Reset() {
 	}
 	*b = Batch{
 		Ranges: b.Ranges[:0], Records: b.Records[:0], Events: b.Events[:0], Rejects: b.Rejects[:0], Dropped: b.Dropped[:0],
-		Arenas:    b.Arenas,
+		Arenas: b.Arenas, IDs: b.IDs[:0],
 		Decisions: b.Decisions[:0], Identifiers: b.Identifiers[:0], Aliases: b.Aliases[:0], Attributions: b.Attributions[:0], Touched: b.Touched[:0],
 		Profiles: b.Profiles[:0], Memberships: b.Memberships[:0], Changes: b.Changes[:0], Took: b.Took[:0],
 	}

@@ -108,9 +108,5 @@ func (e *Event) OrderSign() Decimal {
 	return 0
 }
 
-// reset clears the event for reuse and keeps the memory that is its own.
-func (e *Event) reset() {
-	ids := e.IdentifierIDs[:0]
-	*e = Event{}
-	e.IdentifierIDs = ids
-}
+// reset clears the event for reuse.
+func (e *Event) reset() { *e = Event{} }

@@ -194,7 +194,7 @@ func (s *stitchEngine) add(edges []edge) (took time.Duration, err error) {
 		for i, one := range some {
 			e := &s.arena[i]
 			s.count++
-			*e = schemas.Event{ID: "edge", Time: 20_000*schemas.Day + schemas.Time(s.count), Identifiers: e.Identifiers[:0], IdentifierIDs: e.IdentifierIDs[:0]}
+			*e = schemas.Event{ID: "edge", Time: 20_000*schemas.Day + schemas.Time(s.count), Identifiers: e.Identifiers[:0]}
 			e.Identify(stitchStandsIn, s.values[one.a])
 			e.Identify(stitchStandsIn, s.values[one.b])
 			s.batch.Events = append(s.batch.Events, e)

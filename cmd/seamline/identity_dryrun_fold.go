@@ -93,7 +93,7 @@ func (d *drySide) fold(b *schemas.Batch, ends [][2]uint64, each func(e *schemas.
 			d.number(e, ends[i])
 		}
 		each(e)
-		e.IdentifierIDs, e.Leaf, e.Profile, e.ProfileID = e.IdentifierIDs[:0], 0, 0, schemas.ProfileID{}
+		e.IdentifierIDs, e.Leaf, e.Profile, e.ProfileID = nil, 0, 0, schemas.ProfileID{}
 	}
 	if err := d.stage.Apply(&d.batch); err != nil {
 		return fmt.Errorf("dry run: %w", err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -136,8 +135,8 @@ type pipelineRun struct {
 func runPipeline(ctx context.Context, s *settings, opt runOptions) error {
 	if s.StateMemory > 0 {
 		s = s.withinMemory()
-		debug.SetMemoryLimit(s.heapBytes())
 	}
+	s.tuneHeap()
 	if opt.registry == nil {
 		opt.registry = newRegistry()
 	}

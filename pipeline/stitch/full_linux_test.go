@@ -33,7 +33,6 @@ func TestFullDiskIsAnErrorBeforeTheBatch(t *testing.T) {
 	s.space, s.stage = space, New(DefaultRules(), []byte("test"), space, prometheus.NewRegistry())
 	first := s.play("1 user_id:first")
 	for n := 0; ; n++ {
-		before := s.sizes()
 		b := &schemas.Batch{}
 		for i := range 3_000 {
 			e := &schemas.Event{ID: "e", Time: schemas.Day * 20_000}
@@ -41,6 +40,20 @@ func TestFullDiskIsAnErrorBeforeTheBatch(t *testing.T) {
 			b.Events = append(b.Events, e)
 		}
 		if err := s.stage.Begin(b); err != nil {
+			t.Fatal(err)
+		}
+		// Some events at a time are prepared, the last of which find no room.
+		err := error(nil)
+		before := s.sizes()
+		for i, e := range b.Events {
+			if i%preparedEvents == 0 {
+				before = s.sizes()
+			}
+			if err = s.stage.Step(b, &schemas.Moment{Event: e}); err != nil {
+				break
+			}
+		}
+		if err != nil {
 			if !errors.Is(err, slab.ErrFull) || n == 0 {
 				t.Errorf("batch %d fails with %v, want %v later", n, err, slab.ErrFull)
 			}
@@ -48,11 +61,6 @@ func TestFullDiskIsAnErrorBeforeTheBatch(t *testing.T) {
 				t.Errorf("the failed batch changed the graph from %v to %v", before, after)
 			}
 			break
-		}
-		for _, e := range b.Events {
-			if err := s.stage.Step(b, &schemas.Moment{Event: e}); err != nil {
-				t.Fatal(err)
-			}
 		}
 		if err := s.stage.Apply(b); err != nil {
 			t.Fatal(err)

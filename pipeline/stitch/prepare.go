@@ -1,6 +1,8 @@
 package stitch
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"unsafe"
@@ -17,15 +19,22 @@ type form struct {
 	id    uint32     // of the identifier, where it was known when the batch began
 }
 
-// prepared holds the forms of a batch's events, one event after the other.
+// prepared holds the forms of some of a batch's events, one event after the other.
 type prepared struct {
-	events []*schemas.Event
+	events []*schemas.Event // of the batch
+	from   int              // the first of them that is prepared
+	to     int              // the first behind it that is not
+	next   int              // the event that is expected next
 	forms  []form
-	starts []int // where each event's forms begin, and the end
-	next   int   // the event that is expected next
+	starts []int // where each prepared event's forms begin, and the end
 	one    []form
 	prints []slab.Print
 	ids    []uint32
+}
+
+// of gives where the forms of some prepared events are.
+func (r *prepared) of(from, to int) (start, end int) {
+	return r.starts[from-r.from], r.starts[min(to, r.to)-r.from]
 }
 
 // What one identifier of an event can add to the state: when it is new, and in any case. The text comes in addition.
@@ -36,12 +45,25 @@ const (
 	textBytes  = 16 // what a display text may be longer than its value, with the end of its last piece
 )
 
-// prepare brings the identifiers of all events of a batch into one form and looks them up, in passes of which each reads memory that
-// does not depend on the read before, so that the waits overlap. It gives the bytes that the batch can add to the state.
-func (s *Stage) prepare(b *schemas.Batch) (bytes int64, err error) {
+// prepareNext prepares further events where e is the first that is not.
+func (s *Stage) prepareNext(e *schemas.Event) error {
 	r := &s.ready
-	r.events, r.forms, r.starts, r.next = b.Events, r.forms[:0], r.starts[:0], 0
-	for _, e := range b.Events {
+	if r.next != r.to || r.to == len(r.events) || r.events[r.next] != e {
+		return nil
+	}
+	bytes := s.prepare(r.to, min(r.to+preparedEvents, len(r.events)))
+	if err := errors.Join(s.space.Cool(), s.space.Reserve(bytes)); err != nil {
+		return fmt.Errorf("stitch %d events: %w", r.to-r.from, err)
+	}
+	return nil
+}
+
+// prepare brings the identifiers of some events of the batch into one form and looks them up, in passes of which each reads memory that
+// does not depend on the read before, so that the waits overlap. It gives the bytes that they can add to the state.
+func (s *Stage) prepare(from, to int) (bytes int64) {
+	r := &s.ready
+	r.from, r.to, r.forms, r.starts = from, to, r.forms[:0], r.starts[:0]
+	for _, e := range r.events[from:to] {
 		r.starts = append(r.starts, len(r.forms))
 		r.forms = s.appendForms(r.forms, e)
 	}
@@ -50,13 +72,7 @@ func (s *Stage) prepare(b *schemas.Batch) (bytes int64, err error) {
 	for i := range r.forms {
 		r.prints = append(r.prints, r.forms[i].print)
 	}
-	for from := 0; from < len(r.prints); from += coolEvery {
-		to := min(from+coolEvery, len(r.prints))
-		s.g.index.GetAll(r.prints[from:to], r.ids[from:to])
-		if err := s.space.Cool(); err != nil {
-			return 0, err
-		}
-	}
+	s.g.index.GetAll(r.prints, r.ids)
 	for i, id := range r.ids {
 		f := &r.forms[i]
 		if f.ns == nil {
@@ -67,8 +83,12 @@ func (s *Stage) prepare(b *schemas.Batch) (bytes int64, err error) {
 			bytes += newBytes + textBytes + int64(len(f.value))
 		}
 	}
-	return bytes, nil
+	return bytes
 }
+
+// preparedEvents is how many events are prepared at a time: enough for waits to overlap, and few enough for what was read to be still near
+// when they are stitched and scored.
+const preparedEvents = 5 * warmEvents
 
 // coolEvery is after how many identifiers, each on pages of its own, the ceiling of memory is kept.
 const coolEvery = 256
@@ -78,7 +98,7 @@ func (s *Stage) letGo() {
 	r := &s.ready
 	clear(r.forms)
 	clear(r.one)
-	r.events, r.forms, r.one = nil, r.forms[:0], r.one[:0]
+	r.events, r.from, r.to, r.next, r.forms, r.one = nil, 0, 0, 0, r.forms[:0], r.one[:0]
 }
 
 // warmEvents is for how many events memory is read before the first of them is stitched: enough for waits to overlap, and few enough for what
@@ -142,12 +162,14 @@ func (s *Stage) appendForms(forms []form, e *schemas.Event) []form {
 // formsOf gives the forms of an event's identifiers. Events that are not stepped in the order of the batch are prepared now.
 func (s *Stage) formsOf(e *schemas.Event) []form {
 	r := &s.ready
-	if i := r.next; i < len(r.events) && r.events[i] == e {
+	if i := r.next; i < r.to && r.events[i] == e {
 		if i%warmEvents == 0 {
-			s.warm(r.ids[r.starts[i]:r.starts[min(i+warmEvents, len(r.events))]])
+			from, to := r.of(i, i+warmEvents)
+			s.warm(r.ids[from:to])
 		}
 		r.next++
-		return r.forms[r.starts[i]:r.starts[i+1]]
+		from, to := r.of(i, i+1)
+		return r.forms[from:to]
 	}
 	r.one = s.appendForms(r.one[:0], e)
 	return r.one

@@ -120,8 +120,7 @@ func New(rules *Rules, key []byte, space *slab.Space, reg prometheus.Registerer)
 // Name is the stage's stable name.
 func (s *Stage) Name() string { return "stitch" }
 
-// Begin brings the identifiers of all events into one form, looks them up, and makes sure that there is room for what is new. It fails
-// with slab.ErrFull where there is none.
+// Begin makes the batch's events ready to be prepared.
 func (s *Stage) Begin(b *schemas.Batch) error {
 	s.forget()
 	if len(s.g.names) == 0 && len(b.Events) > 0 {
@@ -130,24 +129,22 @@ func (s *Stage) Begin(b *schemas.Batch) error {
 			s.g.namespaceIndex(name)
 		}
 	}
-	bytes, err := s.prepare(b)
-	if err == nil {
-		err = s.space.Reserve(bytes)
-	}
-	if err != nil {
-		return fmt.Errorf("stitch %d events: %w", len(b.Events), err)
-	}
+	s.ready.events, s.ready.from, s.ready.to, s.ready.next = b.Events, 0, 0, 0
 	return nil
 }
 
 // Step gives the moment's event its profile, and fills Decisions of the batch and Touched of the moment. A moment without an event has
-// its profiles already.
+// its profiles already. Some events at a time are prepared before the first of them is stitched; where there is no room for what they may
+// add, Step fails with slab.ErrFull and has changed nothing for them.
 func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 	if m.Event == nil {
 		for _, t := range m.Touched {
 			s.touchProfile(t.Profile)
 		}
 		return nil
+	}
+	if err := s.prepareNext(m.Event); err != nil {
+		return err
 	}
 	s.batch, s.event, s.touched, s.moved = b, m.Event, s.touched[:0], m.Event.Command.Kind != schemas.CommandNone
 	s.stitch(m.Event)
@@ -196,9 +193,11 @@ func (s *Stage) stitch(e *schemas.Event) {
 		return
 	}
 	s.collect(e)
+	from := len(s.batch.IDs)
 	for i := range s.found {
-		e.IdentifierIDs = append(e.IdentifierIDs, uint64(s.found[i].id))
+		s.batch.IDs = append(s.batch.IDs, uint64(s.found[i].id))
 	}
+	e.IdentifierIDs = s.batch.IDs[from:len(s.batch.IDs):len(s.batch.IDs)]
 	head := s.head()
 	if head >= 0 {
 		s.connect(head)

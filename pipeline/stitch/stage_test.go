@@ -356,7 +356,7 @@ func BenchmarkApply(b *testing.B) {
 				for i := range arena {
 					p := rng.IntN(people)
 					e := &arena[i]
-					e.ID, e.Time, e.IdentifierIDs = "event", schemas.Day*20_000, e.IdentifierIDs[:0]
+					e.ID, e.Time = "event", schemas.Day*20_000
 					e.Identifiers = append(e.Identifiers[:0], schemas.Identifier{Namespace: "anonymous_id", Value: fmt.Sprintf("anonymous-%d", p)})
 					if p%3 == 0 {
 						e.Identify("user_id", fmt.Sprintf("user-%d", p))
