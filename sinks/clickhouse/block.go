@@ -86,6 +86,13 @@ func (b *block) reset() {
 	b.isKeyed = false
 }
 
+// reserve makes room for so many rows.
+func (b *block) reserve(rows int) {
+	for _, c := range b.columns {
+		c.reserve(rows)
+	}
+}
+
 // filled gives the block as the only one of its table, or nothing when it has no rows.
 func (b *block) filled() []*block {
 	if b.rows() == 0 {

@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/ClickHouse/ch-go/proto"
@@ -15,6 +16,8 @@ import (
 type column interface {
 	proto.ColInput
 	Reset()
+	// reserve makes room for so many rows at once, which is cheaper than to grow row by row.
+	reserve(rows int)
 	// hash adds the content, so that equal blocks have equal tokens.
 	hash(d *xxhash.Digest)
 }
@@ -49,6 +52,8 @@ func (c *fixed[T]) Rows() int { return len(c.rows) }
 // Reset forgets the values and keeps the memory.
 func (c *fixed[T]) Reset() { c.rows = c.rows[:0] }
 
+func (c *fixed[T]) reserve(rows int) { c.rows = slices.Grow(c.rows, rows) }
+
 // EncodeColumn appends the wire form to a buffer.
 func (c *fixed[T]) EncodeColumn(b *proto.Buffer) { b.PutRaw(c.bytes()) }
 
@@ -72,16 +77,23 @@ type texts struct {
 	kind  proto.ColumnType // String; JSON in the other form
 	bytes []byte
 	count int
+	usual int // bytes of a row in the blocks before
 }
 
 func (c *texts) add(s string) {
-	if len(s) < 0x80 {
-		c.bytes = append(c.bytes, byte(len(s)))
-	} else {
-		c.bytes = binary.AppendUvarint(c.bytes, uint64(len(s)))
-	}
-	c.bytes = append(c.bytes, s...)
 	c.count++
+	at := len(c.bytes)
+	if len(s) >= 0x80 {
+		c.bytes = append(binary.AppendUvarint(c.bytes, uint64(len(s))), s...)
+		return
+	}
+	if cap(c.bytes)-at <= len(s) {
+		c.bytes = slices.Grow(c.bytes, max(len(s)+1, at)) // to twice the size
+	}
+	to := c.bytes[:at+1+len(s)]
+	to[at] = byte(len(s))
+	copy(to[at+1:], s)
+	c.bytes = to
 }
 
 func (c *texts) addBytes(s []byte) {
@@ -101,7 +113,14 @@ func (c *texts) Type() proto.ColumnType {
 func (c *texts) Rows() int { return c.count }
 
 // Reset forgets the values and keeps the memory.
-func (c *texts) Reset() { c.bytes, c.count = c.bytes[:0], 0 }
+func (c *texts) Reset() {
+	if c.count > 0 {
+		c.usual = len(c.bytes) / c.count
+	}
+	c.bytes, c.count = c.bytes[:0], 0
+}
+
+func (c *texts) reserve(rows int) { c.bytes = slices.Grow(c.bytes, rows*c.usual) }
 
 // EncodeColumn appends the wire form to a buffer.
 func (c *texts) EncodeColumn(b *proto.Buffer) { b.PutRaw(c.bytes) }
@@ -116,166 +135,6 @@ type jsons struct{ texts }
 
 // EncodeState says that the objects come as text.
 func (c *jsons) EncodeState(b *proto.Buffer) { b.PutUInt64(proto.JSONStringSerializationVersion) }
-
-// words is a column of LowCardinality(String). Words that were seen keep a slot over batches, so that a known word costs a
-// look-up and no allocation; the dictionary of a block holds only the words of the block.
-type words struct {
-	slots map[string]uint32
-	known []string // by slot
-	keys  []uint32 // by slot: the word's key in this block, plus 1; 0 where the block has not seen it
-	used  []uint32 // slots by key
-	rows  []uint32 // keys
-
-	last     string // of known, for runs of the same word
-	lastKey  uint32
-	dict     texts
-	narrow8  []uint8
-	narrow16 []uint16
-}
-
-// wordsMax bounds the words that a column remembers between blocks.
-const wordsMax = 1 << 16
-
-func (c *words) add(s string) {
-	if s == c.last && len(c.used) > 0 {
-		c.rows = append(c.rows, c.lastKey)
-		return
-	}
-	slot, ok := c.slots[s]
-	if !ok {
-		if c.slots == nil {
-			c.slots = map[string]uint32{}
-		}
-		slot = uint32(len(c.known))
-		s = string([]byte(s)) // events alias the bytes of their record
-		c.slots[s] = slot
-		c.known, c.keys = append(c.known, s), append(c.keys, 0)
-	}
-	if c.keys[slot] == 0 {
-		c.used = append(c.used, slot)
-		c.keys[slot] = uint32(len(c.used))
-		c.dict.add(c.known[slot])
-	}
-	c.last, c.lastKey = c.known[slot], c.keys[slot]-1
-	c.rows = append(c.rows, c.lastKey)
-}
-
-// Type is the type's name in ClickHouse.
-func (c *words) Type() proto.ColumnType { return typeWord }
-
-// Rows counts the values.
-func (c *words) Rows() int { return len(c.rows) }
-
-// Reset forgets the values and keeps the memory, unless too many words were seen.
-func (c *words) Reset() {
-	for _, slot := range c.used {
-		c.keys[slot] = 0
-	}
-	c.used, c.rows, c.last = c.used[:0], c.rows[:0], ""
-	c.dict.Reset()
-	if len(c.known) > wordsMax {
-		clear(c.slots)
-		clear(c.known)
-		c.known, c.keys = c.known[:0], c.keys[:0]
-	}
-}
-
-// Versions and flags of the wire form.
-const (
-	lowKeysVersion = 1
-	lowKeys8       = 0
-	lowKeys16      = 1
-	lowKeys32      = 2
-	lowFlags       = 1<<9 | 1<<10 // the block brings its own dictionary
-)
-
-// EncodeState writes the version of the wire form.
-func (c *words) EncodeState(b *proto.Buffer) { b.PutInt64(lowKeysVersion) }
-
-// EncodeColumn appends the wire form to a buffer: the dictionary, and the keys in as few bytes as they need.
-func (c *words) EncodeColumn(b *proto.Buffer) {
-	if len(c.rows) == 0 {
-		return
-	}
-	head := func(width int64) {
-		b.PutInt64(lowFlags | width)
-		b.PutInt64(int64(c.dict.count))
-		b.PutRaw(c.dict.bytes)
-		b.PutInt64(int64(len(c.rows)))
-	}
-	switch {
-	case len(c.used) <= 1<<8:
-		head(lowKeys8)
-		c.narrow8 = c.narrow8[:0]
-		for _, k := range c.rows {
-			c.narrow8 = append(c.narrow8, uint8(k))
-		}
-		b.PutRaw(c.narrow8)
-	case len(c.used) <= 1<<16:
-		head(lowKeys16)
-		c.narrow16 = c.narrow16[:0]
-		for _, k := range c.rows {
-			c.narrow16 = append(c.narrow16, uint16(k))
-		}
-		b.PutRaw((&fixed[uint16]{rows: c.narrow16}).bytes())
-	default:
-		head(lowKeys32)
-		b.PutRaw((&fixed[uint32]{rows: c.rows}).bytes())
-	}
-}
-
-// WriteColumn writes the wire form.
-func (c *words) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }
-
-func (c *words) hash(d *xxhash.Digest) {
-	d.Write(c.dict.bytes)
-	d.Write((&fixed[uint32]{rows: c.rows}).bytes())
-}
-
-// names is a column of LowCardinality(String) over an enumeration: its values are their own keys.
-type names struct {
-	all  texts
-	rows []uint8
-}
-
-func newNames(all []string) names {
-	var n names
-	for _, name := range all {
-		n.all.add(name)
-	}
-	return n
-}
-
-func (c *names) add(v uint8) { c.rows = append(c.rows, v) }
-
-// Type is the type's name in ClickHouse.
-func (c *names) Type() proto.ColumnType { return typeWord }
-
-// Rows counts the values.
-func (c *names) Rows() int { return len(c.rows) }
-
-// Reset forgets the values and keeps the memory.
-func (c *names) Reset() { c.rows = c.rows[:0] }
-
-// EncodeState writes the version of the wire form.
-func (c *names) EncodeState(b *proto.Buffer) { b.PutInt64(lowKeysVersion) }
-
-// EncodeColumn appends the wire form to a buffer.
-func (c *names) EncodeColumn(b *proto.Buffer) {
-	if len(c.rows) == 0 {
-		return
-	}
-	b.PutInt64(lowFlags | lowKeys8)
-	b.PutInt64(int64(c.all.count))
-	b.PutRaw(c.all.bytes)
-	b.PutInt64(int64(len(c.rows)))
-	b.PutRaw(c.rows)
-}
-
-// WriteColumn writes the wire form.
-func (c *names) WriteColumn(w *proto.Writer) { w.ChainBuffer(c.EncodeColumn) }
-
-func (c *names) hash(d *xxhash.Digest) { d.Write(c.rows) }
 
 // array is a column of Array(T). What is added to its items belongs to the row that end ends.
 type array struct {
@@ -296,6 +155,8 @@ func (c *array) Reset() {
 	c.ends.Reset()
 	c.items.Reset()
 }
+
+func (c *array) reserve(rows int) { c.ends.reserve(rows) }
 
 // EncodeState passes on to the items.
 func (c *array) EncodeState(b *proto.Buffer) { encodeState(c.items, b) }
@@ -340,6 +201,8 @@ func (c *dictionary) Reset() {
 	c.keys.Reset()
 	c.values.Reset()
 }
+
+func (c *dictionary) reserve(rows int) { c.ends.reserve(rows) }
 
 // EncodeState passes on to keys and values.
 func (c *dictionary) EncodeState(b *proto.Buffer) {

@@ -37,9 +37,9 @@ func (t *eventTable) fill(b *schemas.Batch) []*block {
 	t.sort(b.Events)
 	t.filled = t.filled[:0]
 	var month *eventMonth
-	for _, k := range t.order {
+	for i, k := range t.order {
 		if month == nil || k.time >= month.end {
-			month = t.next(k.time)
+			month = t.next(t.order[i:])
 		}
 		month.add(b.Events[k.index], b)
 	}
@@ -75,7 +75,13 @@ func (t *eventTable) sort(events []*schemas.Event) {
 func (t *eventTable) sortEqual(keys []eventKey, events []*schemas.Event) {
 	slices.SortFunc(keys, func(a, b eventKey) int {
 		x, y := events[a.index], events[b.index]
-		return cmp.Or(strings.Compare(x.Source, y.Source), strings.Compare(x.ID, y.ID), cmp.Compare(a.index, b.index))
+		if c := strings.Compare(x.Source, y.Source); c != 0 {
+			return c
+		}
+		if c := strings.Compare(x.ID, y.ID); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.index, b.index)
 	})
 	for i := 1; i < len(keys); i++ {
 		x, y := events[keys[i-1].index], events[keys[i].index]
@@ -116,8 +122,8 @@ func sortByTime(keys, spare []eventKey) (sorted, other []eventKey) {
 	return keys, spare
 }
 
-// next gives an empty block for the month of at.
-func (t *eventTable) next(at schemas.Time) *eventMonth {
+// next gives an empty block for the month of the first of some events, which are in order.
+func (t *eventTable) next(from []eventKey) *eventMonth {
 	n := len(t.filled)
 	if n == len(t.months) {
 		t.months = append(t.months, newEventMonth(t.database, t.isJSON))
@@ -125,10 +131,12 @@ func (t *eventTable) next(at schemas.Time) *eventMonth {
 	m := t.months[n]
 	m.reset()
 	m.isPlain = t.isPlain
-	year, month, _ := at.Std().Date()
+	year, month, _ := from[0].time.Std().Date()
 	m.end = schemas.TimeOf(time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC))
 	m.partition = fmt.Sprintf("%04d%02d", year, int(month))
 	m.where = "toYYYYMM(event_time) = " + m.partition
+	rows, _ := slices.BinarySearchFunc(from, m.end, func(k eventKey, end schemas.Time) int { return cmp.Compare(k.time, end) })
+	m.reserve(rows)
 	t.filled = append(t.filled, &m.block)
 	return m
 }

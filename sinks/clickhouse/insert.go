@@ -81,13 +81,19 @@ func (s *Sink) settings(token string) []ch.Setting {
 	}
 }
 
+// laterIndexes are the indexes that are expensive to make. Merges make them, so that only the newest parts, which are few and small, have
+// to be read without.
+var laterIndexes = ch.Setting{Key: "exclude_materialize_skip_indexes_on_insert",
+	Value: "by_profile_id, by_order_id, by_event_id, by_value_hash, by_other_profile_id, by_a_id, by_b_id"}
+
 // asGiven lets a server take rows as they are. Otherwise it looks for rows of one key and keeps the newest, as a merge does.
 var asGiven = ch.Setting{Key: "optimize_on_insert", Value: "0"}
 
 // settings adds what the block needs to those of an INSERT.
 func (b *block) settings(of []ch.Setting) []ch.Setting {
+	of = append(of[:len(of):len(of)], laterIndexes)
 	if b.isKeyed {
-		return append(of[:len(of):len(of)], asGiven)
+		of = append(of, asGiven)
 	}
 	return of
 }

@@ -63,6 +63,7 @@ func newProfileTable(database string) *profileTable {
 
 func (t *profileTable) fill(b *schemas.Batch) []*block {
 	t.reset()
+	t.reserve(len(b.Profiles))
 	for i := range b.Profiles {
 		p := &b.Profiles[i]
 		t.addPerson(p)
@@ -179,6 +180,9 @@ func (m *channelMaps) init() []named {
 func (m *channelMaps) add(p *schemas.Profile) {
 	for i := range p.Channels {
 		c, key := &p.Channels[i], uint8(i)
+		if *c == (schemas.ChannelTotals{}) {
+			continue
+		}
 		if c.Events != 0 {
 			m.events.channel.add(key)
 			m.counts.add(c.Events)
