@@ -109,8 +109,20 @@ var names = func() map[string]meaning {
 	return byName
 }()
 
+// written tells the row of nameTable, from 1 on, by a name as it is written there, which is how most producers write it.
+var written = func() *field.Words {
+	rows := make(map[uint8][]string)
+	for i, row := range nameTable {
+		rows[uint8(i+1)] = row.names
+	}
+	return field.NewWords(rows)
+}()
+
 // meaningOf looks a track call's name up.
 func meaningOf(name string) meaning {
+	if row := written.Of(name); row > 0 {
+		return nameTable[row-1].meaning
+	}
 	if len(name) > nameLengthMax {
 		return custom
 	}

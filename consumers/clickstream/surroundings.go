@@ -70,6 +70,9 @@ func libraryChannel(name string) schemas.Channel {
 	if name == "" || len(name) > nameLengthMax {
 		return schemas.ChannelUnknown
 	}
+	if name == "analytics.js" { // as most calls come
+		return schemas.ChannelWeb
+	}
 	var buffer [nameLengthMax]byte
 	folded := field.Fold(buffer[:0], name)
 	switch string(folded) {

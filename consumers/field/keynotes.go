@@ -1,6 +1,9 @@
 package field
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // Bounds of what is remembered of keys: producers use few, and all of those that a feed's calls have in common fit.
 const (
@@ -53,17 +56,15 @@ func (n *keyNote) append(dst []byte, key string) []byte {
 
 // keyHash mixes the length, the first and the last eight bytes of a key.
 func keyHash(key string) uint64 {
-	const odd = 0x9E3779B97F4A7C15
-	b := bytesOf(key)
-	hash := uint64(len(b))
-	if len(b) >= 8 {
-		hash ^= binary.LittleEndian.Uint64(b) * odd
-		hash ^= binary.LittleEndian.Uint64(b[len(b)-8:])
-	} else {
-		for _, c := range b {
-			hash = hash<<8 ^ uint64(c)
-		}
+	var first, last uint64
+	switch b := bytesOf(key); {
+	case len(b) >= 8:
+		first, last = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[len(b)-8:])
+	case len(b) >= 4:
+		first, last = uint64(binary.LittleEndian.Uint32(b)), uint64(binary.LittleEndian.Uint32(b[len(b)-4:]))
+	case len(b) > 0:
+		first, last = uint64(b[0])<<8|uint64(b[len(b)/2]), uint64(b[len(b)-1])
 	}
-	hash *= odd
-	return hash ^ hash>>29*odd
+	high, low := bits.Mul64(first^0x9E3779B97F4A7C15, last^0xD6E8FEB86659FD93^uint64(len(key))<<56)
+	return high ^ low
 }

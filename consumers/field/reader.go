@@ -110,12 +110,17 @@ func (r *Reader) fail() bool {
 
 // Next goes to the next member of an object and sets Key, or leaves the object and gives false.
 func (r *Reader) Next() bool {
-	if !r.another('}') {
-		return false
-	}
 	b, i := r.b, r.i
-	if i >= len(b) || b[i] != '"' {
-		return r.fail()
+	// Nearly always a comma and a quote come next.
+	if !r.fresh && !r.bad && i+1 < len(b) && b[i] == ',' && b[i+1] == '"' {
+		i++
+	} else {
+		if !r.another('}') {
+			return false
+		}
+		if i = r.i; i >= len(b) || b[i] != '"' {
+			return r.fail()
+		}
 	}
 	end, escaped := r.stringEnd(i + 1)
 	if end < 0 {
@@ -257,6 +262,15 @@ func (r *Reader) RawText() (raw []byte, s string) {
 	}
 	return raw, alias(raw)
 }
+
+// Here gives the position of the next value, for Since.
+func (r *Reader) Here() int {
+	r.i = skipSpace(r.b, r.i)
+	return r.i
+}
+
+// Since gives what was read since Here was asked.
+func (r *Reader) Since(here int) []byte { return r.b[here:r.i:r.i] }
 
 // First reads a text that may come alone or as the first element of an array.
 func (r *Reader) First() string {

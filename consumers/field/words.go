@@ -1,9 +1,9 @@
 package field
 
-// Words tells what is known of a few words, quickly where a word is none of them. It is a table without collisions, made once.
+// Words tells what is known of a few words, quickly also where a word is none of them.
 type Words struct {
-	slots []wordSlot
-	seed  uint64
+	slots []wordSlot // a power of two, most of them empty; a word stands in the first that was free from its hash on
+	words int
 }
 
 type wordSlot struct {
@@ -11,60 +11,55 @@ type wordSlot struct {
 	value uint8
 }
 
-// wordSeedsMax bounds how many seeds are tried at one size of the table, before a larger one is.
-const wordSeedsMax = 256
+// wordSlotsPerWord keeps most words in the slot of their hash, and most others out of any.
+const wordSlotsPerWord = 8
 
-// NewWords makes the table of words by what holds for them. A word that stands in several lists has the bits of all of them.
+// NewWords makes the table of words by what holds for them. A word that stands in several lists has the bits of all of them; the empty
+// word is none.
 func NewWords(lists map[uint8][]string) *Words {
-	values := map[string]uint8{}
-	for value, list := range lists {
-		for _, word := range list {
-			values[word] |= value
-		}
+	size, count := 16, 0
+	for _, list := range lists {
+		count += len(list)
 	}
-	size := 16
-	for size < 4*len(values) {
+	for size < wordSlotsPerWord*count {
 		size *= 2
 	}
-	for ; ; size *= 2 {
-		for seed := range uint64(wordSeedsMax) {
-			if w := (&Words{slots: make([]wordSlot, size), seed: seed*2 + 1}); w.fill(values) {
-				return w
-			}
+	w := &Words{slots: make([]wordSlot, size)}
+	for value, list := range lists {
+		for _, word := range list {
+			w.add(word, value)
 		}
 	}
+	return w
 }
 
-// fill puts the words into the table, unless two of them share a slot.
-func (w *Words) fill(values map[string]uint8) bool {
-	for word, value := range values {
-		slot := w.slot(word)
-		if slot.word != "" {
-			return false
+func (w *Words) add(word string, value uint8) {
+	for i := keyHash(word); ; i++ {
+		slot := &w.slots[i%uint64(len(w.slots))]
+		if slot.word == "" {
+			*slot = wordSlot{word, value}
+			w.words++
+			return
 		}
-		*slot = wordSlot{word, value}
+		if slot.word == word {
+			slot.value |= value
+			return
+		}
 	}
-	return true
-}
-
-func (w *Words) slot(word string) *wordSlot {
-	return &w.slots[keyHash(word)*w.seed>>32&uint64(len(w.slots)-1)]
 }
 
 // Of gives what holds for a word, and 0 for any other.
 func (w *Words) Of(word string) uint8 {
-	if slot := w.slot(word); slot.word == word {
-		return slot.value
+	for i := keyHash(word); ; i++ {
+		slot := &w.slots[i&uint64(len(w.slots)-1)]
+		if slot.word == word {
+			return slot.value
+		}
+		if slot.word == "" {
+			return 0
+		}
 	}
-	return 0
 }
 
 // Len gives the number of words.
-func (w *Words) Len() (n int) {
-	for i := range w.slots {
-		if w.slots[i].word != "" {
-			n++
-		}
-	}
-	return n
-}
+func (w *Words) Len() int { return w.words }
