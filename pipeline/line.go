@@ -30,7 +30,7 @@ type Source interface {
 
 // Limits of the line.
 const (
-	inFlightMax   = 2                      // batches between the stages and the sinks
+	inFlightMax   = 1                      // batches between the stages and the sinks
 	retryWaitMin  = 100 * time.Millisecond // first wait after a failed write
 	retryWaitMax  = 10 * time.Second
 	finishWaitMax = 8 * time.Second // for the batches in hand when the line is told to stop

@@ -140,7 +140,7 @@ func (g *Gatherer) takeOne(b *schemas.Batch, p *part) int {
 	if p.taken == len(p.records) {
 		p.records, p.taken = p.records[:0], 0
 	}
-	if p.paused && p.bytes < g.cfg.BytesMax/len(g.parts) && len(p.records)-p.taken < g.cfg.RecordsMax/2+1 {
+	if p.paused && p.bytes < g.cfg.BytesMax/len(g.parts)/2 && len(p.records)-p.taken < g.cfg.RecordsMax/2+1 {
 		g.resume(p)
 	}
 	return len(r.Value)

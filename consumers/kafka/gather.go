@@ -271,7 +271,7 @@ func (g *Gatherer) poll(ctx context.Context, deadline time.Time) error {
 		if len(f.Records) > 0 {
 			p.left = false
 			g.opt.Report(nil)
-			if p.bytes > 2*g.cfg.BytesMax/len(g.parts) || len(p.records)-p.taken > g.cfg.RecordsMax {
+			if p.bytes > g.cfg.BytesMax/len(g.parts) || len(p.records)-p.taken > g.cfg.RecordsMax {
 				g.pause(p)
 			}
 		}

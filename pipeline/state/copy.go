@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/batchrepr"
 
 	"github.com/seamline/seamline/schemas"
 )
@@ -41,36 +42,23 @@ func (c *collector) flushLarge() error {
 	return c.flush()
 }
 
-// parts cuts a batch of operations into parts and leaves out what belongs to the directory.
-func (s *Store) parts(b *pebble.Batch) (out [][]byte, err error) {
-	c := &collector{batch: s.db.NewBatch(), emit: func(part []byte) error { out = append(out, part); return nil }}
-	defer c.batch.Close()
-	for r := b.Reader(); ; {
-		kind, key, value, ok, err := r.Next()
-		if err != nil {
+// parts cuts the representation of a batch of operations into parts, each of which is one as well.
+func parts(repr []byte) (out [][]byte, err error) {
+	reader := batchrepr.Read(repr)
+	start, count := len(repr)-len(reader), uint32(0)
+	for len(reader) > 0 {
+		if _, _, _, _, err := reader.Next(); err != nil {
 			return nil, fmt.Errorf("copy checkpoint: %w", err)
 		}
-		if !ok {
-			break
-		}
-		if !copied(key) {
-			continue
-		}
-		switch kind {
-		case pebble.InternalKeyKindSet:
-			err = c.batch.Set(key, value, nil)
-		case pebble.InternalKeyKindDelete:
-			err = c.batch.Delete(key, nil)
-		case pebble.InternalKeyKindRangeDelete:
-			err = c.batch.DeleteRange(key, value, nil)
-		default:
-			err = fmt.Errorf("copy checkpoint: an operation of kind %s", kind)
-		}
-		if err := errors.Join(err, c.flushLarge()); err != nil {
-			return nil, err
+		count++
+		if end := len(repr) - len(reader); end-start >= partBytes || len(reader) == 0 {
+			// The header: a sequence number, which is 0 before a batch is applied, and the number of operations.
+			part := binary.LittleEndian.AppendUint32(make([]byte, 8, batchrepr.HeaderLen+end-start), count)
+			out = append(out, append(part, repr[start:end]...))
+			start, count = end, 0
 		}
 	}
-	return out, c.flush()
+	return out, nil
 }
 
 // Export is the whole state as of one checkpoint.

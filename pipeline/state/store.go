@@ -59,8 +59,9 @@ type Store struct {
 	lock     *pebble.Lock
 	instance string
 
-	mu    sync.Mutex // guards point: the line collects one checkpoint while it commits the one before
+	mu    sync.Mutex // guards the following: the line collects one checkpoint while it commits the one before
 	point Point
+	bytes int // of the largest checkpoint lately
 }
 
 var (
@@ -212,7 +213,7 @@ type Checkpoint struct {
 
 // Collect asks every keeper for what changed and gives a checkpoint that stands for a batch and the positions behind it.
 func (s *Store) Collect(keepers []schemas.Keeper, number uint64, positions []schemas.Range) (*Checkpoint, error) {
-	c := &Checkpoint{store: s, batch: s.db.NewBatch()}
+	c := &Checkpoint{store: s, batch: s.db.NewBatchWithSize(s.expected())}
 	point := s.Point()
 	c.point = Point{Format: Format, PipelineID: s.cfg.PipelineID, Installation: point.Installation, Rebuild: point.Rebuild, Batch: number, Positions: positions}
 	for _, k := range keepers {
@@ -221,6 +222,13 @@ func (s *Store) Collect(keepers []schemas.Keeper, number uint64, positions []sch
 		}
 	}
 	return c, nil
+}
+
+// expected guesses how large the next checkpoint is, so that it need not be copied while it grows.
+func (s *Store) expected() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes + s.bytes/8
 }
 
 // Batch is the batch that the checkpoint stands for.
@@ -254,19 +262,22 @@ func (c *Checkpoint) Commit(wantData bool) (data [][]byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(c.batch.Set(keyPoint, value, nil), c.store.addCanary(c.batch, c.point.Ordinal)); err != nil {
+	if err := c.batch.Set(keyPoint, value, nil); err != nil {
 		return nil, fmt.Errorf("commit checkpoint: %w", err)
 	}
-	if wantData {
-		if data, err = c.store.parts(c.batch); err != nil {
+	if wantData { // before what belongs to the directory
+		if data, err = parts(c.batch.Repr()); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.store.addCanary(c.batch, c.point.Ordinal); err != nil {
+		return nil, fmt.Errorf("commit checkpoint: %w", err)
 	}
 	if err := c.batch.Commit(pebble.Sync); err != nil {
 		return nil, fmt.Errorf("commit checkpoint: %w", err)
 	}
 	c.store.mu.Lock()
-	c.store.point = c.point
+	c.store.point, c.store.bytes = c.point, max(c.batch.Len(), c.store.bytes/2)
 	c.store.mu.Unlock()
 	return data, c.batch.Close()
 }
