@@ -78,8 +78,9 @@ func (c *call) inherit(b *batch) {
 	c.sent, c.received, c.channel = b.sent, b.received, b.channel
 }
 
-// read reads the call from an object. Where the object may be a batch, its calls are given back unread.
-func (c *call) read(r *field.Reader) (calls []byte) {
+// readCall reads the call from an object. Where the object may be a batch, its calls are given back unread.
+func (s *scratch) readCall(r *field.Reader) (calls []byte) {
+	c := &s.call
 	if !r.Object() {
 		return nil
 	}
@@ -117,7 +118,7 @@ func (c *call) read(r *field.Reader) (calls []byte) {
 		case "channel":
 			c.channel = r.Text()
 		case "properties":
-			c.properties = r.Raw()
+			s.readEarly(r)
 		case "traits":
 			c.traits = r.Raw()
 		case "mergeProperties", "merge_properties":

@@ -50,6 +50,7 @@ type scratch struct {
 	call       call // empty where none is being read
 	facts      facts
 	properties field.Properties
+	early      early
 }
 
 // batch is what the calls of a batch object have in common; it is empty for other records.
@@ -91,7 +92,7 @@ func (d *Decoder) Decode(r *schemas.Record, value []byte, out *schemas.Decoded) 
 // clear ends a call.
 func (s *scratch) clear() {
 	s.call.reset()
-	s.facts = facts{}
+	s.facts, s.early = facts{}, early{}
 }
 
 // read tells the shapes of a record apart.
@@ -99,7 +100,7 @@ func (s *scratch) read(value []byte) {
 	switch field.Root(value, s.out, notJSON) {
 	case field.KindObject:
 		reader := field.NewReader(value, s.out)
-		calls := s.call.read(&reader)
+		calls := s.readCall(&reader)
 		if !reader.Done() {
 			s.out.Reject(schemas.ReasonMalformed, notJSON)
 			return
@@ -128,7 +129,7 @@ func (s *scratch) calls(array []byte) {
 			s.call.inherit(&s.batch)
 		}
 		reader := field.NewReader(elements.Raw, s.out)
-		s.call.read(&reader)
+		s.readCall(&reader)
 		s.finish(elements.Raw)
 	}
 }

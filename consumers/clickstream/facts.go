@@ -37,9 +37,9 @@ type facts struct {
 }
 
 // read reads properties, or the traits of identify and group, and keeps in s.properties what has no column.
-func (f *facts) read(s *scratch, e *schemas.Event, what meaning) {
+func (f *facts) read(s *scratch, what meaning) {
 	c := &s.call
-	switch e.Type {
+	switch what.kind {
 	case schemas.TypeIdentify:
 		f.readTraits(s)
 	case schemas.TypeGroup:
@@ -51,22 +51,29 @@ func (f *facts) read(s *scratch, e *schemas.Event, what meaning) {
 			f.person.read(&traits)
 		}
 	}
-	r := field.NewReader(c.properties, s.out)
-	if c.properties == nil || !r.Object() {
+	if c.properties != nil {
+		r := field.NewReader(c.properties, s.out)
+		f.readProperties(&r, s, what)
+	}
+}
+
+// readProperties reads properties.
+func (f *facts) readProperties(r *field.Reader, s *scratch, what meaning) {
+	if !r.Object() {
 		return
 	}
 	for r.Next() {
 		groups := propertyGroups.Of(r.Key)
 		switch {
 		case groups == 0:
-			s.keep(&r)
-		case groups&groupTrade != 0 && f.readTrade(&r, s, what):
-		case groups&groupProduct != 0 && what.role&roleProduct != 0 && f.readProduct(&r, s):
-		case groups&groupPage != 0 && what.role&rolePage != 0 && f.readPage(&r):
-		case groups&groupMessage != 0 && what.role&(roleMessage|roleExperiment) != 0 && f.readMessage(&r, what):
-		case groups&groupOther != 0 && f.readOther(&r):
+			s.keep(r)
+		case groups&groupTrade != 0 && f.readTrade(r, s, what):
+		case groups&groupProduct != 0 && what.role&roleProduct != 0 && f.readProduct(r, s):
+		case groups&groupPage != 0 && what.role&rolePage != 0 && f.readPage(r):
+		case groups&groupMessage != 0 && what.role&(roleMessage|roleExperiment) != 0 && f.readMessage(r, what):
+		case groups&groupOther != 0 && f.readOther(r):
 		default:
-			s.keep(&r)
+			s.keep(r)
 		}
 	}
 }

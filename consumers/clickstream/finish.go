@@ -55,9 +55,10 @@ func (s *scratch) fill(e *schemas.Event, what meaning) (schemas.Reason, string) 
 	if c.received.Set {
 		e.Received = c.received.Value
 	}
-	s.properties.Begin(s.out)
-	s.head(what)
-	f.read(s, e, what)
+	if !s.early.holds(c, what) {
+		s.begin(what)
+		f.read(s, what)
+	}
 	e.Channel = c.surroundings(what.channel, f.salesChannel)
 	f.country(e, c)
 	f.place(e, c, what)

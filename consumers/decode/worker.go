@@ -49,7 +49,11 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 	var group sync.WaitGroup
 	for i := range workers {
 		group.Go(func() {
-			for c := next.Add(1) - 1; c < int64(len(s.chunks)); c = next.Add(1) - 1 {
+			for range shareMax(len(s.chunks), workers) {
+				c := int(next.Add(1) - 1)
+				if c >= len(s.chunks) {
+					return
+				}
 				s.chunks[c].worker = i
 				s.workers[i].take(b, &s.chunks[c])
 			}
@@ -67,6 +71,13 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 		s.metrics.drop(d.Source, d.Drop)
 	}
 	return nil
+}
+
+// shareMax bounds how many of the chunks one of the workers takes: a quarter more than its share, so that each has room for what it may
+// take however the machine runs them.
+func shareMax(chunks, workers int) int {
+	share := (chunks + workers - 1) / workers
+	return share + (share+3)/4
 }
 
 // split cuts the records into chunks.
