@@ -128,10 +128,10 @@ func (l *Line) Run(ctx context.Context, source Source) error {
 	})
 	defer stopped()
 
-	group, finish := errgroup.WithContext(finish)
+	group, working := errgroup.WithContext(finish)
 	gathering, stopGathering := context.WithCancel(ctx)
 	defer stopGathering()
-	context.AfterFunc(finish, stopGathering)
+	context.AfterFunc(working, stopGathering)
 
 	gathered := make(chan *schemas.Batch, 1)
 	written := make(chan work, inFlightMax)
@@ -141,10 +141,13 @@ func (l *Line) Run(ctx context.Context, source Source) error {
 		free <- &schemas.Batch{}
 	}
 	group.Go(func() error { defer close(gathered); return l.gather(gathering, source, free, gathered) })
-	group.Go(func() error { defer close(written); return l.process(finish, gathered, written, free) })
-	group.Go(func() error { defer close(checkpoints); return l.write(finish, written, checkpoints, free) })
-	group.Go(func() error { return l.commitAll(finish, source, checkpoints) })
-	return group.Wait()
+	group.Go(func() error { defer close(written); return l.process(working, gathered, written, free) })
+	group.Go(func() error { defer close(checkpoints); return l.write(working, written, checkpoints, free) })
+	group.Go(func() error { return l.commitAll(working, source, checkpoints) })
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(finish)
 }
 
 func (l *Line) gather(ctx context.Context, source Source, free <-chan *schemas.Batch, out chan<- *schemas.Batch) error {
@@ -204,7 +207,7 @@ func (l *Line) process(ctx context.Context, in <-chan *schemas.Batch, out chan<-
 			continue
 		}
 		if err := send(ctx, out, w); err != nil {
-			return err
+			return nil // the writing side says why it takes no more
 		}
 	}
 	if l.number == collected {
