@@ -134,6 +134,13 @@ type Folder interface {
 	Step(b *Batch, m *Moment) error
 }
 
+// Preparer is a stage that can do a part of its work for an event as soon as that is decoded, while its bytes are near. Prepare depends on
+// nothing but the event and settings, and may be called from several goroutines. An event that was not prepared is none the worse.
+type Preparer interface {
+	Stage
+	Prepare(e *Event)
+}
+
 // Clock is the folder that keeps the time and the timers.
 type Clock interface {
 	Folder

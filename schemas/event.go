@@ -81,6 +81,9 @@ type Event struct {
 	Record  *Record `json:"-"` // where it came from; filled by the decode stage
 	Element int     `json:"-"` // position within the record; filled by the decode stage
 
+	Print  [2]uint64 `json:"-"` // filled by Prepare of dedup: stands for source and id; zero before
+	Device uint64    `json:"-"` // filled by Prepare of score: stands for the device that the event names; 0 for none, and before
+
 	IdentifierIDs []uint64  `json:"-"` // filled by stitch: ids of the identifiers table, highest priority first
 	Leaf          uint32    `json:"-"` // filled by stitch: the leaf that the event belongs to; 0 for none
 	Profile       uint32    `json:"-"` // filled by stitch: the dense index of the profile; 0 for none

@@ -89,12 +89,19 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 	return nil
 }
 
+// Prepare gives an event its fingerprint.
+func (s *Stage) Prepare(e *schemas.Event) {
+	var text [256]byte // most ids are shorter
+	e.Print[0], e.Print[1] = siphash.Hash128(fingerprintKey0, fingerprintKey1, append(append(append(text[:0], e.Source...), 0), e.ID...))
+}
+
 // first tells whether an event is seen for the first time within the window, and remembers it. The window ends with the newest record
 // up to this event. What comes from before the window is remembered as if from its beginning, so that its copies are known as well.
 func (s *Stage) first(e *schemas.Event) bool {
-	s.scratch = append(append(append(s.scratch[:0], e.Source...), 0), e.ID...)
-	hi, lo := siphash.Hash128(fingerprintKey0, fingerprintKey1, s.scratch)
-	id, bucket := fingerprint{hi, lo}, bucketOf(e.Record.Time, s.span)
+	if e.Print == [2]uint64{} {
+		s.Prepare(e)
+	}
+	id, bucket := fingerprint{e.Print[0], e.Print[1]}, bucketOf(e.Record.Time, s.span)
 	s.memory.reach(bucket)
 	if s.memory.known(id) {
 		return false

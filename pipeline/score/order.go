@@ -48,12 +48,12 @@ func (o *order) sell(e *schemas.Event) {
 }
 
 // orderKey names an order. Receipt numbers repeat from store to store, so the store is part of a till's key.
-func (s *Stage) orderKey(e *schemas.Event) uint64 {
+func orderKey(e *schemas.Event) uint64 {
 	store := ""
 	if e.Channel == schemas.ChannelStore {
 		store = e.StoreID
 	}
-	return s.hash(store, e.OrderID)
+	return hash(store, e.OrderID)
 }
 
 // lookUp gives the index of the event's order, which belongs to the first leaf that is known for it. An event without an order id
@@ -62,7 +62,7 @@ func (s *Stage) lookUp(e *schemas.Event) uint32 {
 	var key uint64
 	i, known := uint32(0), false
 	if e.OrderID != "" {
-		key = s.orderKey(e)
+		key = orderKey(e)
 		i, known = s.orderIndex.Get(key)
 	}
 	if !known {

@@ -53,19 +53,30 @@ func (s *Stage) sessionize(e *schemas.Event, l *leaf) (began bool) {
 	return began
 }
 
-// deviceKey names the device that a session happens on; an event that names none has the person's leaf for one.
-func (s *Stage) deviceKey(e *schemas.Event) uint64 {
+// Prepare gives an event the key of the device that it names: the browser's, else the device's or the kiosk's.
+func (s *Stage) Prepare(e *schemas.Event) {
 	var device *schemas.Identifier
 	for i := range e.Identifiers {
 		switch e.Identifiers[i].Namespace {
 		case schemas.NamespaceAnonymousID:
-			return s.hash(schemas.NamespaceAnonymousID, e.Identifiers[i].Value)
+			e.Device = hash(schemas.NamespaceAnonymousID, e.Identifiers[i].Value)
+			return
 		case schemas.NamespaceDeviceID, schemas.NamespaceKioskID:
 			device = &e.Identifiers[i]
 		}
 	}
 	if device != nil {
-		return s.hash(device.Namespace, device.Value)
+		e.Device = hash(device.Namespace, device.Value)
+	}
+}
+
+// deviceKey names the device that a session happens on; an event that names none has the person's leaf for one.
+func (s *Stage) deviceKey(e *schemas.Event) uint64 {
+	if e.Device == 0 {
+		s.Prepare(e)
+	}
+	if e.Device != 0 {
+		return e.Device
 	}
 	return siphash.Hash(hashKey0, hashKey1, []byte{byte(e.Leaf), byte(e.Leaf >> 8), byte(e.Leaf >> 16), byte(e.Leaf >> 24)})
 }
