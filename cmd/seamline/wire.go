@@ -79,10 +79,12 @@ func (r *pipelineRun) wireStages() (*line, error) {
 	l := &line{space: space, stitch: stitch.New(rules, key, space, reg), audience: audience.New(audiences, space, reg), timers: timers.New(space, reg)}
 	scores := score.New(r.Score, l.stitch, space, reg)
 	scores.Serve(l.audience.Reads)
+	decoded, first := decode.New(r.Decode, sources(r.settings), reg), dedup.New(r.Dedup, space, reg)
+	decoded.PrepareFor(first, scores)
 	l.stages = []schemas.Stage{
-		decode.New(r.Decode, sources(r.settings), reg),
+		decoded,
 		&rewound{tables: r.tables},
-		dedup.New(r.Dedup, space, reg),
+		first,
 		l.stitch,
 		scores,
 		l.audience,

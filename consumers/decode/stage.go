@@ -53,6 +53,8 @@ type Stage struct {
 	decoders map[schemas.Feed]schemas.Decoder
 	metrics  *metrics
 
+	preparers []schemas.Preparer
+
 	workers []worker // kept from batch to batch
 	chunks  []chunk
 }
@@ -62,6 +64,9 @@ func New(cfg Config, decoders map[schemas.Feed]schemas.Decoder, reg prometheus.R
 	earliest, _ := time.Parse(time.RFC3339, cfg.Earliest) // Validate has seen to it
 	return &Stage{cfg: cfg, earliest: schemas.TimeOf(earliest), decoders: decoders, metrics: newMetrics(reg, decoders)}
 }
+
+// PrepareFor has every event prepared for later stages by the worker that decoded it.
+func (s *Stage) PrepareFor(stages ...schemas.Preparer) { s.preparers = stages }
 
 // Name is the stage's stable name.
 func (s *Stage) Name() string { return "decode" }

@@ -181,6 +181,9 @@ func (w *worker) decode(r *schemas.Record, possible schemas.Time) {
 		}
 		if e.Time >= s.earliest && e.Time <= latest {
 			w.count(e.Source)
+			for _, p := range s.preparers {
+				p.Prepare(e)
+			}
 			continue
 		}
 		w.refused++
