@@ -18,6 +18,8 @@ const (
 	nameJSON      = "INSERT FORMAT JSONEachRow"
 	insertRows    = 100_000
 	insertCostMax = 0.45
+
+	shoppersPerInsert = 1500 // who send more calls than that together
 )
 
 // inserting sends the same rows of events to two tables alike: as the sink does, and as JSON objects. Both have the same columns, codecs and
@@ -38,7 +40,7 @@ func (b *benchRun) inserting(ctx context.Context) error {
 			return err
 		}
 	}
-	source := &rowSource{calls: schemas.FeedClickstream, generator: shoppers.New(shoppersConfig(b.shoppers)), batch: &schemas.Batch{},
+	source := &rowSource{calls: schemas.FeedClickstream, generator: shoppers.New(shoppersConfig(max(b.shoppers, shoppersPerInsert*(b.roundCount+1)))), batch: &schemas.Batch{},
 		stage: decode.New(b.settings.Decode, sources(&b.settings), newRegistry())}
 	ours, theirs := &bench.Variant{Name: nameNative}, &bench.Variant{Name: nameJSON}
 	b.part.Variants = []*bench.Variant{ours, theirs}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -103,7 +104,7 @@ func (p *probe) mark(ctx context.Context) error {
 	if len(p.marks) == len(p.job.Marks) || p.seen < p.job.Marks[len(p.marks)] {
 		return nil
 	}
-	if p.job.Settle && len(p.marks)%2 == 0 {
+	if p.job.Settle && len(p.marks)%marksEach == 0 {
 		if err := settle(ctx); err != nil {
 			return err
 		}
@@ -119,7 +120,7 @@ const (
 	settleMax  = 30 * time.Second
 )
 
-// settle waits until this process uses next to no CPU time.
+// settle waits until this process uses next to no CPU time, and gives back what memory it does not need.
 func settle(ctx context.Context) error {
 	for start := time.Now(); time.Since(start) < settleMax; {
 		before := ownCPU()
@@ -127,9 +128,10 @@ func settle(ctx context.Context) error {
 			return err
 		}
 		if ownCPU()-before < settleBusy*settleLook.Seconds() {
-			return nil
+			break
 		}
 	}
+	debug.FreeOSMemory() // so that what is resident is what is needed
 	return nil
 }
 

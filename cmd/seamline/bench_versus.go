@@ -43,18 +43,21 @@ func (b *benchRun) versus(ctx context.Context) error {
 	engine := func(name, form string) variant {
 		return variant{name, func(ctx context.Context, round string) (bench.Round, error) { return b.engine(ctx, calls, form, round) }}
 	}
-	err = b.rounds(ctx, b.part, []variant{
+	variants := []variant{
 		line(nameFull, func(*benchJob) {}, 0),
 		engine(nameString, engineForms[0]),
 		line(nameLoose, atLeastOnce, 0),
 		line(nameDiscard, discard, 0),
 		{nameConsume, func(ctx context.Context, _ string) (bench.Round, error) { return b.consume(ctx, calls) }},
 		line(nameOneCore, discard, 1),
-		line(nameBare, func(j *benchJob) { j.Without = thinking }, 0),
-		line(nameCached, func(j *benchJob) { j.Settings["clickhouse.fsync"] = "false" }, 0),
-		engine(nameRows, engineForms[1]),
-	})
-	if err != nil {
+	}
+	if !b.isShort {
+		variants = append(variants,
+			engine(nameRows, engineForms[1]),
+			line(nameBare, func(j *benchJob) { j.Without = thinking }, 0),
+			line(nameCached, func(j *benchJob) { j.Settings["clickhouse.fsync"] = "false" }, 0))
+	}
+	if err := b.rounds(ctx, b.part, variants); err != nil {
 		return err
 	}
 	b.part.Add("bytes per event", float64(calls.bytes)/float64(calls.records), "bytes")
@@ -101,7 +104,7 @@ func (b *benchRun) consume(_ context.Context, d *dataset) (bench.Round, error) {
 func (b *benchRun) judgeVersus(calls *dataset) {
 	p := b.part
 	full, engine := p.Variant(nameFull), p.Variant(nameString)
-	if rows := p.Variant(nameRows); rows.Median(bench.Total) < engine.Median(bench.Total) {
+	if rows := p.Variant(nameRows); rows != nil && rows.Median(bench.Total) < engine.Median(bench.Total) {
 		engine = rows
 	}
 	cpu := bench.SpreadOf(bench.Ratios(full.Values(bench.Total), engine.Values(bench.Total)))
@@ -129,7 +132,12 @@ func (b *benchRun) judgeVersus(calls *dataset) {
 			With(fmt.Sprintf("of the whole process, between %.0f and %.0f %% of the records", 100*steadyFrom, 100*steadyUntil)),
 		bench.AtMost("share of the garbage collector", full.Median(bench.Collection), 0.02, "of CPU"),
 	)
-	p.Add("flushing rows to disk, CPU with against without", ratio(full, p.Variant(nameCached), bench.Total), "times")
+	if cached := p.Variant(nameCached); cached != nil {
+		p.Add("flushing rows to disk, CPU with against without", ratio(full, cached, bench.Total), "times")
+	}
+	if bare := p.Variant(nameBare); bare != nil {
+		p.Add("stitching, scoring and audiences, CPU with against without", ratio(full, bare, bench.Total), "times")
+	}
 	p.Add("peak memory of the pipeline", full.Median(bench.Resident)/(1<<20), "MiB")
 	b.flatRate = full.Median(bench.Rate)
 }
