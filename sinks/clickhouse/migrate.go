@@ -16,7 +16,7 @@ import (
 )
 
 // Migrate brings the database to the schema of this build: it creates what is missing, applies new migrations in order, and sets
-// retention and whether writes are flushed to disk. Several processes may do so at once, and doing it again changes nothing. A database of a newer build, or one whose
+// retention, whether writes are flushed to disk, and what makes writing cheap. Several processes may do so at once, and doing it again changes nothing. A database of a newer build, or one whose
 // migrations were other ones, is left alone with an error.
 //
 // The user needs SELECT, INSERT, ALTER, CREATE, DROP and dictGet on the database, SELECT on system.*, SYSTEM RELOAD DICTIONARY, and
@@ -72,10 +72,7 @@ func (m *migrator) run(ctx context.Context) error {
 	if err := m.checkDictionaries(ctx); err != nil {
 		return err
 	}
-	if err := m.flush(ctx); err != nil {
-		return err
-	}
-	if err := m.tune(ctx); err != nil {
+	if err := m.adjust(ctx); err != nil {
 		return err
 	}
 	return m.retain(ctx)

@@ -24,34 +24,82 @@ func tuned(table string) []setting {
 	return []setting{{"min_level_for_wide_part", "1"}, {"merge_selector_base", base}, {"auto_statistics_types", "'basic'"}}
 }
 
-// tune gives the tables these settings. One that a table has already stays, so that an operator may choose otherwise, and one that the
-// server does not know is left out.
-func (m *migrator) tune(ctx context.Context) error {
-	known := map[string]bool{}
-	for _, k := range tuned("") {
-		var n uint64
-		if err := m.conn.QueryRow(ctx, "SELECT count() FROM system.merge_tree_settings WHERE name = "+quote(k.name)).Scan(&n); err != nil {
-			return fmt.Errorf("look for the setting %s: %w", k.name, err)
-		}
-		known[k.name] = n > 0
+// adjust gives the tables the settings of tuned, and flushes their rows to disk at once or not. A tuned setting that a table has already
+// stays, so that an operator may choose otherwise, and one that the server does not know is left out.
+func (m *migrator) adjust(ctx context.Context) error {
+	engines, err := m.engines(ctx)
+	if err != nil {
+		return err
 	}
-	for _, table := range slices.Sorted(maps.Keys(keys)) {
-		var engine string
-		query := "SELECT engine_full FROM system.tables WHERE database = " + quote(m.cfg.Database) + " AND name = " + quote(table)
-		if err := m.conn.QueryRow(ctx, query).Scan(&engine); err != nil {
-			return fmt.Errorf("read the settings of %s: %w", table, err)
+	known, err := m.knownSettings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, table := range slices.Sorted(maps.Keys(engines)) {
+		changes := []string{tuneChange(tuned(table), engines[table], known)}
+		if m.cfg.Cluster == "" { // rows of a cluster are on other replicas as well
+			changes = joinChanges(changes[0], flushChange(engines[table], m.cfg.Fsync))
 		}
-		change := tuneChange(tuned(table), engine, known)
-		if change == "" {
-			continue
+		for _, change := range changes {
+			if change == "" {
+				continue
+			}
+			if err := m.exec(ctx, tables.Statement{Name: "settings of " + table, SQL: "ALTER TABLE {database}." + table + m.onCluster() + " " + change}); err != nil {
+				return err
+			}
+			m.log.Debug("changed the settings of a table", "table", table, "change", change)
 		}
-		if err := m.exec(ctx, tables.Statement{Name: "tuning of " + table, SQL: "ALTER TABLE {database}." + table + m.onCluster() + " " + change}); err != nil {
-			return err
-		}
-		m.log.Debug("tuned a table for cheap writing", "table", table, "change", change)
 	}
 	return nil
 }
+
+// engines gives the engines of all tables, with their settings.
+func (m *migrator) engines(ctx context.Context) (map[string]string, error) {
+	rows, err := m.conn.Query(ctx, "SELECT name, engine_full FROM system.tables WHERE database = "+quote(m.cfg.Database))
+	if err != nil {
+		return nil, fmt.Errorf("read the settings of the tables: %w", err)
+	}
+	defer rows.Close()
+	engines := map[string]string{}
+	for rows.Next() {
+		var name, engine string
+		if err := rows.Scan(&name, &engine); err != nil {
+			return nil, fmt.Errorf("read the settings of the tables: %w", err)
+		}
+		if _, isOurs := keys[name]; isOurs || name == "schema_migrations" {
+			engines[name] = engine
+		}
+	}
+	return engines, rows.Err()
+}
+
+// knownSettings tells which settings of tables the server knows.
+func (m *migrator) knownSettings(ctx context.Context) (map[string]bool, error) {
+	rows, err := m.conn.Query(ctx, "SELECT name FROM system.merge_tree_settings")
+	if err != nil {
+		return nil, fmt.Errorf("read which settings tables can have: %w", err)
+	}
+	defer rows.Close()
+	known := map[string]bool{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("read which settings tables can have: %w", err)
+		}
+		known[name] = true
+	}
+	return known, rows.Err()
+}
+
+// joinChanges makes one change of two where that is possible.
+func joinChanges(a, b string) []string {
+	if rest, found := strings.CutPrefix(b, modifySetting); found && strings.HasPrefix(a, modifySetting) {
+		return []string{a + ", " + rest}
+	}
+	return []string{a, b}
+}
+
+const modifySetting = "MODIFY SETTING "
 
 // tuneChange gives what an ALTER has to do to a table with this engine; nothing where it is as it should be.
 func tuneChange(wanted []setting, engine string, known map[string]bool) string {
@@ -67,5 +115,5 @@ func tuneChange(wanted []setting, engine string, known map[string]bool) string {
 	if len(missing) == 0 {
 		return ""
 	}
-	return "MODIFY SETTING " + strings.Join(missing, ", ")
+	return modifySetting + strings.Join(missing, ", ")
 }

@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,6 +22,20 @@ func TestTuneChange(t *testing.T) {
 	f("ReplacingMergeTree ORDER BY a SETTINGS aa = 2, a = 7, b = ''", both, "")
 	f("ReplacingMergeTree ORDER BY a SETTINGS aa = 2", map[string]bool{"a": true}, "MODIFY SETTING a = 1")
 	f("ReplacingMergeTree ORDER BY a", nil, "")
+}
+
+func TestJoinChanges(t *testing.T) {
+	t.Parallel()
+	f := func(a, b string, want ...string) {
+		t.Helper()
+		if got := joinChanges(a, b); !slices.Equal(got, want) {
+			t.Errorf("%q and %q: %q, want %q", a, b, got, want)
+		}
+	}
+	f("MODIFY SETTING a = 1", "MODIFY SETTING b = 2, c = 3", "MODIFY SETTING a = 1, b = 2, c = 3")
+	f("MODIFY SETTING a = 1", "RESET SETTING b", "MODIFY SETTING a = 1", "RESET SETTING b")
+	f("", "MODIFY SETTING b = 2", "", "MODIFY SETTING b = 2")
+	f("MODIFY SETTING a = 1", "", "MODIFY SETTING a = 1", "")
 }
 
 func TestTune(t *testing.T) {
