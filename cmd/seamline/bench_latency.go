@@ -14,7 +14,7 @@ import (
 
 // How latency is measured.
 const (
-	driveWarm       = 5.0  // seconds of load before latencies count
+	driveWarm       = 4.0  // seconds of load before latencies count
 	driveTries      = 4    // rates that are tried for the highest that lasts
 	driveStep       = 0.85 // from one try to the next
 	lagGradientMax  = 20.0 // milliseconds of latency that a second of load may add: beyond, the rate does not last
@@ -36,7 +36,7 @@ func (b *benchRun) latency(ctx context.Context) error {
 	}
 	seconds := 12.0
 	if b.isShort {
-		seconds = 7
+		seconds = 6
 	}
 	if b.flatRate == 0 {
 		r, _, err := b.pipeline(ctx, calls, b.job("flat", calls), 0)
@@ -112,7 +112,7 @@ func (b *benchRun) underLoad(ctx context.Context, file string, rate, seconds flo
 		return latencies{}, err
 	}
 	job := b.job(name, d)
-	start := time.Now().Add(3 * time.Second)
+	start := time.Now().Add(driverReady)
 	job.Endless = true
 	job.From = start.Add(time.Duration(driveWarm * float64(time.Second))).UnixMilli()
 	job.Until = job.From + int64(seconds*1000)
@@ -152,8 +152,11 @@ func isWhole(l latencies, rate, seconds float64) bool {
 	return float64(l.Count) >= writtenMin*rate*seconds
 }
 
+// driverReady is how long a driver may take to read what it sends.
+const driverReady = 3 * time.Second
+
 // drainWait is how long a line is left to catch up after the load ended.
-const drainWait = 4 * time.Second
+const drainWait = 3 * time.Second
 
 // drive publishes records at planned times, whatever becomes of them: a broker or a line that is slow does not slow the plan down. A
 // record's timestamp is its planned time.

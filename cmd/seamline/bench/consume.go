@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -59,6 +61,9 @@ func (k *Kafka) Records(ctx context.Context, topics ...string) (int64, error) {
 // Committed sums what a consumer group has committed; a group that is not there yet has nothing.
 func (k *Kafka) Committed(ctx context.Context, group string) (int64, error) {
 	offsets, err := k.admin.FetchOffsets(ctx, group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return 0, nil
+	}
 	if err != nil {
 		return 0, fmt.Errorf("read committed offsets: %w", err)
 	}

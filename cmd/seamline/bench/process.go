@@ -66,12 +66,6 @@ func (s Stack) Usage() (Usage, error) {
 	return u, nil
 }
 
-// UsedBy gives the CPU time of one process; 0 where it is gone.
-func UsedBy(pid int) time.Duration {
-	s, _ := readStat(fmt.Sprintf("/proc/%d/stat", pid))
-	return s.used
-}
-
 // stat is what counts of /proc/PID/stat.
 type stat struct {
 	id, parent int
