@@ -76,11 +76,22 @@ fuzz: ## fuzz every decoder for FUZZTIME each
 fuzz-short:
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=5s
 
-bench: build ## Go benchmarks per stage; then whole processes: speed, cost of exactly-once, catching up after a crash, memory under a ceiling
+# SHORT=1 is bench-short. BENCH chooses Go benchmarks, ONLY parts of the rest, and BENCHFLAGS are any flags of `seamline bench`.
+SHORT       ?=
+ONLY        ?=
+BENCHFLAGS  ?=
+bench: build ## Go benchmarks per stage; then whole processes beside baselines, with targets, scaling laws and plots in build/bench (half an hour)
+ifneq ($(SHORT),)
+	@$(MAKE) --no-print-directory bench-short
+else
 	@go test $(GOFLAGS_) -run '^$$' -bench '$(BENCH)' -benchmem ./consumers/... ./pipeline/... ./sinks/... ./deploy/shoppers/...
-	@$(BUILD)/seamline bench
+	@$(BUILD)/seamline bench --out $(BUILD)/bench $(if $(ONLY),--only $(ONLY)) $(BENCHFLAGS)
+endif
+
+bench-short: build ## the comparisons that the targets are about, smaller, in less than five minutes
+	@$(BUILD)/seamline bench --short --out $(BUILD)/bench $(if $(ONLY),--only $(ONLY)) $(BENCHFLAGS)
 
 clean: ## remove what was built
 	@rm -rf $(BUILD)
 
-.PHONY: help build demo test race test-crash test-kafka test-containers check lint fuzz fuzz-short bench clean
+.PHONY: help build demo test race test-crash test-kafka test-containers check lint fuzz fuzz-short bench bench-short clean
