@@ -22,7 +22,7 @@ func Mark(text []byte, out *schemas.Decoded) {
 		return
 	}
 	whole, blocks := len(text)/blockBytes, len(text)/blockBytes+1
-	if len(m.Stops) < blocks || len(m.Ends) < len(text) {
+	if len(m.Stops) <= blocks { // one more word than blocks, since words are read in pairs
 		growMarks(m, blocks)
 	}
 	ascii := markBlocks(text[:whole*blockBytes], m.Stops, m.Digits)

@@ -103,14 +103,30 @@ func (t *text) stringEnd(i int) (end int, escaped bool) {
 	if m == nil {
 		return skipString(t.b, i)
 	}
+	// The 64 bytes from i on span two words; few strings are longer.
 	at := uint(t.base + i)
-	block := at / blockBytes
-	stops := m.Stops[block] >> (at % blockBytes) << (at % blockBytes)
-	for stops == 0 {
-		block++
-		stops = m.Stops[block]
+	block, shift := at/blockBytes, at%blockBytes
+	words := m.Stops[block : block+2]
+	stops := words[0]>>shift | words[1]<<(blockBytes-shift)
+	if stops == 0 {
+		return t.longStringEnd(i)
 	}
-	if i = int(block)*blockBytes + bits.TrailingZeros64(stops) - t.base; i >= len(t.b) {
+	if i += bits.TrailingZeros64(stops); i >= len(t.b) {
+		return -1, false
+	}
+	if t.b[i] == '"' {
+		return i + 1, false
+	}
+	return skipString(t.b, i)
+}
+
+// longStringEnd is stringEnd where the 64 bytes from i on hold no stop. The marks of a text end with some.
+func (t *text) longStringEnd(i int) (end int, escaped bool) {
+	block := (t.base+i)/blockBytes + 1
+	for t.marks.Stops[block] == 0 {
+		block++
+	}
+	if i = block*blockBytes + bits.TrailingZeros64(t.marks.Stops[block]) - t.base; i >= len(t.b) {
 		return -1, false
 	}
 	if t.b[i] == '"' {
