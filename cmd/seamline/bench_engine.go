@@ -63,6 +63,9 @@ func (b *benchRun) engine(ctx context.Context, d *dataset, form, name string) (b
 	if err != nil {
 		return nil, err
 	}
+	if err := b.checkEngine(ctx, database, d.records); err != nil {
+		return nil, err
+	}
 	round := roundOf(d, benchResult{Records: d.records, Seconds: took.Seconds(), CPU: 1e-12}, used)
 	_, parts, err := b.mostParts(ctx, database)
 	if err != nil {
@@ -70,6 +73,21 @@ func (b *benchRun) engine(ctx context.Context, d *dataset, form, name string) (b
 	}
 	round[bench.Pipeline], round[bench.Parts] = 0, parts/took.Seconds()
 	return round, b.drop(ctx, database)
+}
+
+// checkEngine makes sure that the engine did its work: nearly as many rows as records, since the generator sends some twice, and in none of
+// them is a time missing, or what kind of event it is in more than a few.
+func (b *benchRun) checkEngine(ctx context.Context, database string, records int64) error {
+	query := "SELECT if(count() > %d * 0.95 AND countIf(toYear(event_time) < 2000 OR event_id = '') = 0 AND countIf(type IN ('', 'custom')) < 0.05 * count() AND " +
+		"countIf(properties != '') > 0.8 * count(), '', toString((count(), min(event_time), countIf(type IN ('', 'custom')), countIf(properties != '')))) FROM %s.events FORMAT TSVRaw"
+	answer, err := b.askClickHouse(ctx, fmt.Sprintf(query, records, database), nil)
+	if err != nil {
+		return err
+	}
+	if wrong := strings.TrimSpace(string(answer)); wrong != "" {
+		return fmt.Errorf("the Kafka engine did not do its work: rows, first time, rows of no known type, rows with properties: %s", wrong)
+	}
+	return nil
 }
 
 // stopEngine gives what was used until the last commit, and for merges from then on. What an engine without work uses until it is gone

@@ -94,42 +94,41 @@ func (b *benchRun) lawOfIdentifiers(ctx context.Context, plan lawPlan) error {
 }
 
 // lawOfLiving makes a line meet more and more people, and at each size lets some of them, by chance, come again. The sizes count
-// identifiers. Sizes whose state would not fit into memory are left out, by what the sizes before took.
+// identifiers. Sizes whose state would not fit into memory are left out, by what the first two take.
 func (b *benchRun) lawOfLiving(ctx context.Context, name string, sizes []int, each int) (points, resident []bench.Point, err error) {
-	for begin, fit := 0, len(sizes); begin < fit; {
-		// All sizes at once, once it is known what fits: the first two tell.
-		end := fit
-		if begin == 0 && fit > 2 {
-			end = 2
+	if len(sizes) > 2 {
+		points, resident, err = b.living(ctx, name+"_first", sizes[:2], each)
+		if err != nil {
+			return nil, nil, err
 		}
-		points, resident, err = b.living(ctx, fmt.Sprintf("%s_%d", name, end), sizes[:end], each)
-		if err != nil || end == fit {
-			return points, resident, err
-		}
-		grows := (resident[1].Y - resident[0].Y) / (resident[1].X - resident[0].X)
-		for fit > 2 && resident[0].Y+grows*float64(sizes[fit-1]) > b.liveMemory() {
-			fit--
-		}
-		if fit < len(sizes) {
-			most := int((b.liveMemory() - resident[0].Y) / grows)
-			b.say("%d %s would take more than %.1f GiB; the most is %d", sizes[fit], name, b.liveMemory()/(1<<30), most)
-			if most > sizes[fit-1]*3/2 {
-				sizes = append(append([]int(nil), sizes[:fit]...), most)
-				fit++
-			}
-		}
-		begin = end
-		if fit == end {
+		sizes = fitting(sizes, resident, float64(min(liveMemoryMax, b.report.Machine.Memory/2)))
+		b.say("%s: sizes that fit into memory are %v", name, sizes)
+		if len(sizes) == 2 {
 			return points, resident, nil
 		}
-		begin = 1
 	}
-	return points, resident, nil
+	return b.living(ctx, name, sizes, each)
 }
 
-// liveMemory is how much state may take: so much, but no more than half of the machine.
-func (b *benchRun) liveMemory() float64 {
-	return float64(min(liveMemoryMax, b.report.Machine.Memory/2))
+// fitting gives the sizes that fit into so much memory, by what the first two took. In the place of the first that does not, there is the
+// most that does, where that is clearly more than the size before.
+func fitting(sizes []int, resident []bench.Point, limit float64) []int {
+	grows := (resident[1].Y - resident[0].Y) / (resident[1].X - resident[0].X)
+	if grows <= 0 {
+		return sizes
+	}
+	most := int(resident[0].X + (limit-resident[0].Y)/grows)
+	fit := sizes[:2:2]
+	for _, size := range sizes[2:] {
+		if size > most {
+			if most > fit[len(fit)-1]*3/2 {
+				fit = append(fit, most)
+			}
+			break
+		}
+		fit = append(fit, size)
+	}
+	return fit
 }
 
 // living publishes people up to the last size, with visits at each, and measures the visits.

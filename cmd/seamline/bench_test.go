@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -191,6 +192,25 @@ func TestProbe(t *testing.T) {
 	if p.steady[0].events != 36 || p.steady[1].events != 90 {
 		t.Errorf("the steady state was from %d to %d events", p.steady[0].events, p.steady[1].events)
 	}
+}
+
+func TestFitting(t *testing.T) {
+	t.Parallel()
+	sizes := []int{100, 300, 1000, 3000, 10_000}
+	resident := []bench.Point{{X: 100, Y: 1100}, {X: 300, Y: 3100}} // ten a piece, and a hundred
+	f := func(limit float64, want ...int) {
+		t.Helper()
+		if got := fitting(sizes, resident, limit); !slices.Equal(got, want) {
+			t.Errorf("what fits into %v is %v, want %v", limit, got, want)
+		}
+	}
+	f(1e6, 100, 300, 1000, 3000, 10_000)
+	f(50_100, 100, 300, 1000, 3000, 5000)
+	f(31_000, 100, 300, 1000, 3000)
+	f(4_100, 100, 300)
+	f(20, 100, 300)
+	resident[1].Y = 1100
+	f(20, sizes...)
 }
 
 func TestRoundOf(t *testing.T) {
