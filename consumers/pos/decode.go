@@ -109,11 +109,11 @@ func (s *scratch) read(value []byte) {
 func (s *scratch) json(value []byte) {
 	switch field.Root(value, s.out, notJSON) {
 	case field.KindObject:
-		if firstKey(value) == "receipt_id" {
+		if s.firstKey(value) == "receipt_id" {
 			s.seamline(value) // which needs no look at the whole first
 			return
 		}
-		kind, ok := shapeOf(value)
+		kind, ok := s.shapeOf(value)
 		if !ok {
 			s.out.Reject(schemas.ReasonMalformed, notJSON)
 			return
@@ -122,7 +122,7 @@ func (s *scratch) json(value []byte) {
 	case field.KindArray:
 		elements := field.ElementsOf(value, sourceSeamline, s.out)
 		for elements.Next() {
-			kind, _ := shapeOf(elements.Raw)
+			kind, _ := s.shapeOf(elements.Raw)
 			s.object(kind, elements.Raw)
 		}
 	}

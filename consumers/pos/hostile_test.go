@@ -95,7 +95,7 @@ func TestShapes(t *testing.T) {
 		for name := range strings.FieldsSeq(members) {
 			b.WriteString(`,"` + name + `":1`)
 		}
-		if got, ok := shapeOf([]byte("{" + strings.TrimPrefix(b.String(), ",") + "}")); got != want || !ok {
+		if got, ok := new(scratch).shapeOf([]byte("{" + strings.TrimPrefix(b.String(), ",") + "}")); got != want || !ok {
 			t.Errorf("%s has shape %d; want %d", members, got, want)
 		}
 	}

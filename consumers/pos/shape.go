@@ -98,8 +98,8 @@ func marks(key string) mark {
 }
 
 // firstKey gives the name of an object's first member.
-func firstKey(raw []byte) string {
-	r := field.NewReader(raw, nil)
+func (s *scratch) firstKey(raw []byte) string {
+	r := field.NewReader(raw, s.out)
 	if !r.Object() || !r.Next() {
 		return ""
 	}
@@ -107,9 +107,9 @@ func firstKey(raw []byte) string {
 }
 
 // shapeOf tells what an object is, and whether raw is well-formed and nothing but that object.
-func shapeOf(raw []byte) (kind shape, ok bool) {
+func (s *scratch) shapeOf(raw []byte) (kind shape, ok bool) {
 	var m mark
-	r := field.NewReader(raw, nil)
+	r := field.NewReader(raw, s.out)
 	for r.Object(); r.Next(); r.Skip() {
 		m |= marks(r.Key)
 	}
@@ -167,7 +167,7 @@ func (s *scratch) wrapped(raw []byte) {
 	if name == "payload" && !s.clean(inner) {
 		return
 	}
-	switch kind, _ := shapeOf(inner); {
+	switch kind, _ := s.shapeOf(inner); {
 	case kind == shapeWrapped:
 		s.out.Reject(schemas.ReasonUnknownFormat, noShape)
 	case kind == shapeUnknown && name == "payment":
@@ -181,7 +181,7 @@ func (s *scratch) wrapped(raw []byte) {
 
 // squareShort reads a payment or refund that lacks the members by which it is known elsewhere.
 func (s *scratch) squareShort(inner []byte, read func([]byte)) {
-	if anyMember(inner, "amount_money") == nil {
+	if s.anyMember(inner, "amount_money") == nil {
 		s.out.Reject(schemas.ReasonUnknownFormat, noShape)
 		return
 	}

@@ -36,11 +36,11 @@ func (s *scratch) squareEvent(raw []byte) {
 	}
 	switch kind {
 	case "order.created", "order.updated":
-		object = anyMember(object, "order", "order_updated", "order_created")
+		object = s.anyMember(object, "order", "order_updated", "order_created")
 	case "payment.created", "payment.updated":
-		object = anyMember(object, "payment")
+		object = s.anyMember(object, "payment")
 	case "refund.created", "refund.updated":
-		object = anyMember(object, "refund")
+		object = s.anyMember(object, "refund")
 	case "order.fulfillment.updated", "order.custom_attribute.updated", "order.custom_attribute.deleted":
 		s.out.Drop(sourceSquare, schemas.DropNoEvent)
 		return
@@ -78,9 +78,9 @@ func rawMember(r *field.Reader, key string) (raw []byte) {
 }
 
 // anyMember gives the first of the members that an object has, in the order of keys.
-func anyMember(object []byte, keys ...string) []byte {
+func (s *scratch) anyMember(object []byte, keys ...string) []byte {
 	for _, key := range keys {
-		r := field.NewReader(object, nil)
+		r := field.NewReader(object, s.out)
 		if raw := rawMember(&r, key); raw != nil {
 			return raw
 		}
