@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -36,21 +37,24 @@ func unwrap(r *schemas.Record) ([]byte, error) {
 		}
 		value = value[17:]
 	}
-	if len(r.Headers) > 0 {
-		if contentType, ok := contentType(r); ok && strings.HasPrefix(contentType, "application/cloudevents+json") {
-			return cloudEvent(value)
-		}
+	if len(r.Headers) > 0 && structured(r) {
+		return cloudEvent(value)
 	}
 	return value, nil
 }
 
-func contentType(r *schemas.Record) (string, bool) {
-	for _, h := range r.Headers {
-		if strings.EqualFold(h.Key, "content-type") {
-			return strings.ToLower(strings.TrimSpace(string(h.Value))), true
+// cloudEventType starts the content type of a structured CloudEvents event in JSON.
+var cloudEventType = []byte("application/cloudevents+json")
+
+// structured tells by the record's content type whether it is a structured CloudEvents event.
+func structured(r *schemas.Record) bool {
+	for i := range r.Headers {
+		if h := &r.Headers[i]; strings.EqualFold(h.Key, "content-type") {
+			value := bytes.TrimSpace(h.Value)
+			return len(value) >= len(cloudEventType) && bytes.EqualFold(value[:len(cloudEventType)], cloudEventType)
 		}
 	}
-	return "", false
+	return false
 }
 
 // cloudEvent gives the data of a structured CloudEvents 1.0 event.
