@@ -14,8 +14,9 @@ import (
 
 // How latency is measured.
 const (
-	driveWarm       = 4.0  // seconds of load before latencies count
-	driveTries      = 4    // rates that are tried for the highest that lasts
+	driveWarm       = 4.0 // seconds of load before latencies count
+	driveTries      = 6   // rates that are tried for the highest that lasts
+	driveTriesShort = 3
 	driveStep       = 0.85 // from one try to the next
 	lagGradientMax  = 20.0 // milliseconds of latency that a second of load may add: beyond, the rate does not last
 	sustainedShare  = 0.7
@@ -45,26 +46,9 @@ func (b *benchRun) latency(ctx context.Context) error {
 		}
 		b.flatRate = r[bench.Rate]
 	}
-	tries := driveTries
-	if b.isShort {
-		tries = 2
-	}
-	rate, lasts := 1/(1/b.flatRate+driverCost/float64(b.report.Machine.Cores)), false
-	for try := 0; try < tries && !lasts; try++ {
-		if try > 0 {
-			rate *= driveStep
-		}
-		l, err := b.underLoad(ctx, file, rate, seconds)
-		if err != nil {
-			return err
-		}
-		gradient := bench.Gradient(l.Lag)
-		lasts = isWhole(l, rate, seconds) && gradient <= lagGradientMax
-		b.say("%.0f events per second: each second adds %.1f ms of latency; it lasts: %t", rate, gradient, lasts)
-	}
-	b.part.Add("highest rate that lasts, beside the driver of the load", rate, "events/s")
-	if !lasts {
-		b.say("no rate down to %.0f events per second lasts", rate)
+	rate, err := b.lastingRate(ctx, file, seconds)
+	if err != nil {
+		return err
 	}
 	share, err := b.reported(ctx, file, sustainedShare*rate, seconds)
 	if err != nil {
@@ -81,9 +65,36 @@ func (b *benchRun) latency(ctx context.Context) error {
 	return nil
 }
 
+// lastingRate looks for the highest rate that lasts. It begins with the rate flat out, less what the driver and the broker take, and goes
+// down by a step, or to what the line did write where that is less.
+func (b *benchRun) lastingRate(ctx context.Context, file string, seconds float64) (float64, error) {
+	tries := driveTries
+	if b.isShort {
+		tries = driveTriesShort
+	}
+	rate := 1 / (1/b.flatRate + driverCost/float64(b.report.Machine.Cores))
+	for range tries {
+		l, err := b.underLoad(ctx, file, rate, seconds)
+		if err != nil {
+			return 0, err
+		}
+		gradient := bench.Gradient(l.Lag)
+		lasts := isWhole(l.latencies, rate, seconds) && gradient <= lagGradientMax
+		b.say("%.0f events per second: each second adds %.1f ms of latency, and %.0f a second are written; it lasts: %t", rate, gradient, l.written, lasts)
+		if lasts {
+			b.part.Add("highest rate that lasts, beside the driver of the load", rate, "events/s")
+			return rate, nil
+		}
+		rate = min(driveStep*rate, l.written)
+	}
+	b.part.Add("no rate that was tried lasts; the next would have been", rate, "events/s")
+	return rate, nil
+}
+
 // reported measures at a rate, and remembers all percentiles.
 func (b *benchRun) reported(ctx context.Context, file string, rate, seconds float64) (latencies, error) {
-	l, err := b.underLoad(ctx, file, rate, seconds)
+	measured, err := b.underLoad(ctx, file, rate, seconds)
+	l := measured.latencies
 	if err != nil {
 		return l, err
 	}
@@ -103,13 +114,19 @@ func (b *benchRun) reported(ctx context.Context, file string, rate, seconds floa
 	return l, nil
 }
 
+// loaded is what a line did under load.
+type loaded struct {
+	latencies
+	written float64 // events per second
+}
+
 // underLoad runs a pipeline and a driver, each in a process of its own, and gives the latencies of what was planned after the warm-up.
-func (b *benchRun) underLoad(ctx context.Context, file string, rate, seconds float64) (latencies, error) {
+func (b *benchRun) underLoad(ctx context.Context, file string, rate, seconds float64) (loaded, error) {
 	b.runs++
 	name := fmt.Sprintf("latency_%d", b.runs)
 	d := &dataset{topics: topicOfCalls(name)}
 	if err := b.createTopics(ctx, d, b.settings.Kafka.Partitions); err != nil {
-		return latencies{}, err
+		return loaded{}, err
 	}
 	job := b.job(name, d)
 	start := time.Now().Add(driverReady)
@@ -118,30 +135,31 @@ func (b *benchRun) underLoad(ctx context.Context, file string, rate, seconds flo
 	job.Until = job.From + int64(seconds*1000)
 	line, err := b.startJob(job, 0)
 	if err != nil {
-		return latencies{}, err
+		return loaded{}, err
 	}
 	defer line.kill()
 	if err := line.running(); err != nil {
-		return latencies{}, err
+		return loaded{}, err
 	}
 	load, err := b.startJob(benchJob{Kind: "drive", Settings: map[string]string{"kafka.brokers": b.settings.Kafka.Brokers}, Topics: d.names(), File: file,
 		Rate: rate, Seconds: driveWarm + seconds, From: start.UnixMilli()}, 0)
 	if err != nil {
-		return latencies{}, err
+		return loaded{}, err
 	}
 	defer load.kill()
 	if _, err := load.result(); err != nil {
-		return latencies{}, fmt.Errorf("drive %.0f events per second: %w", rate, err)
+		return loaded{}, fmt.Errorf("drive %.0f events per second: %w", rate, err)
 	}
 	// What was planned within the time counts even if it comes late.
 	if err := pause(ctx, drainWait); err != nil {
-		return latencies{}, err
+		return loaded{}, err
 	}
 	result, err := line.stop()
 	if err != nil {
-		return latencies{}, err
+		return loaded{}, err
 	}
-	return result.Latency, b.drop(ctx, job.Name)
+	busy := result.Seconds - driverReady.Seconds()
+	return loaded{result.Latency, float64(result.Records) / max(1, busy)}, b.drop(ctx, job.Name)
 }
 
 // writtenMin is the share of planned events that is all of them: the generator sends some twice, which do not count again.
