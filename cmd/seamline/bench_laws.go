@@ -19,6 +19,7 @@ const (
 	visitsUnseen   = 120_000 // of them are not counted: what came before is still under way
 	lawBatch       = "20000" // records, so that marks are near where they belong
 	liveMemoryMax  = 12 << 30
+	liveHeap       = 2 << 30 // of it, for all but the state
 	liveMost       = 10_000_000
 	liveGrowthMax  = 1.5
 	identifiersPer = 4 // of one person, in the law of identifiers
@@ -65,46 +66,46 @@ func (b *benchRun) addLaw(name, x string, points []bench.Point) {
 
 // lawOfProfiles has one identifier for each profile.
 func (b *benchRun) lawOfProfiles(ctx context.Context, plan lawPlan) error {
-	points, resident, err := b.lawOfLiving(ctx, "profiles", plan.profiles, 1)
+	points, state, err := b.lawOfLiving(ctx, "profiles", plan.profiles, 1)
 	if err != nil {
 		return err
 	}
 	b.addLaw("profiles", "live profiles", points)
 	first, last := points[0], points[len(points)-1]
 	if last.X > first.X {
-		b.part.Add("memory of a million profiles of one identifier", (resident[len(resident)-1].Y-resident[0].Y)/(last.X-first.X)*1e6/(1<<20), "MiB")
+		b.part.Add("state of a million profiles of one identifier", (state[len(state)-1].Y-state[0].Y)/(last.X-first.X)*1e6/(1<<20), "MiB")
 	}
 	b.part.Targets = append(b.part.Targets, bench.AtMost(fmt.Sprintf("CPU of an event with %s live profiles against %s", human(last.X), human(first.X)),
-		last.Y/first.Y, liveGrowthMax, "times").With(fmt.Sprintf("%.1f GiB resident", resident[len(resident)-1].Y/(1<<30))))
+		last.Y/first.Y, liveGrowthMax, "times").With(fmt.Sprintf("%.1f GiB of state", state[len(state)-1].Y/(1<<30))))
 	return nil
 }
 
 // lawOfIdentifiers has several identifiers for each profile.
 func (b *benchRun) lawOfIdentifiers(ctx context.Context, plan lawPlan) error {
-	points, resident, err := b.lawOfLiving(ctx, "identifiers", plan.identifiers, identifiersPer)
+	points, state, err := b.lawOfLiving(ctx, "identifiers", plan.identifiers, identifiersPer)
 	if err != nil {
 		return err
 	}
 	b.addLaw("identifiers", fmt.Sprintf("identifiers, %d of each person", identifiersPer), points)
 	first, last := points[0], points[len(points)-1]
 	if last.X > first.X {
-		b.part.Add("memory of a million identifiers with their profiles", (resident[len(resident)-1].Y-resident[0].Y)/(last.X-first.X)*1e6/(1<<20), "MiB")
+		b.part.Add("state of a million identifiers with their profiles", (state[len(state)-1].Y-state[0].Y)/(last.X-first.X)*1e6/(1<<20), "MiB")
 	}
 	return nil
 }
 
 // lawOfLiving makes a line meet more and more people, and at each size lets some of them, by chance, come again. The sizes count
 // identifiers. Sizes whose state would not fit into memory are left out, by what the first two take.
-func (b *benchRun) lawOfLiving(ctx context.Context, name string, sizes []int, each int) (points, resident []bench.Point, err error) {
+func (b *benchRun) lawOfLiving(ctx context.Context, name string, sizes []int, each int) (points, state []bench.Point, err error) {
 	if len(sizes) > 2 {
-		points, resident, err = b.living(ctx, name+"_first", sizes[:2], each)
+		points, state, err = b.living(ctx, name+"_first", sizes[:2], each)
 		if err != nil {
 			return nil, nil, err
 		}
-		sizes = fitting(sizes, resident, float64(min(liveMemoryMax, b.report.Machine.Memory/2)))
+		sizes = fitting(sizes, state, float64(min(liveMemoryMax, b.report.Machine.Memory/2)-liveHeap))
 		b.say("%s: sizes that fit into memory are %v", name, sizes)
 		if len(sizes) == 2 {
-			return points, resident, nil
+			return points, state, nil
 		}
 	}
 	return b.living(ctx, name, sizes, each)
@@ -112,12 +113,12 @@ func (b *benchRun) lawOfLiving(ctx context.Context, name string, sizes []int, ea
 
 // fitting gives the sizes that fit into so much memory, by what the first two took. In the place of the first that does not, there is the
 // most that does, where that is clearly more than the size before.
-func fitting(sizes []int, resident []bench.Point, limit float64) []int {
-	grows := (resident[1].Y - resident[0].Y) / (resident[1].X - resident[0].X)
+func fitting(sizes []int, state []bench.Point, limit float64) []int {
+	grows := (state[1].Y - state[0].Y) / (state[1].X - state[0].X)
 	if grows <= 0 {
 		return sizes
 	}
-	most := int(resident[0].X + (limit-resident[0].Y)/grows)
+	most := int(state[0].X + (limit-state[0].Y)/grows)
 	fit := sizes[:2:2]
 	for _, size := range sizes[2:] {
 		if size > most {
@@ -132,7 +133,7 @@ func fitting(sizes []int, resident []bench.Point, limit float64) []int {
 }
 
 // living publishes people up to the last size, with visits at each, and measures the visits.
-func (b *benchRun) living(ctx context.Context, name string, sizes []int, each int) (points, resident []bench.Point, err error) {
+func (b *benchRun) living(ctx context.Context, name string, sizes []int, each int) (points, state []bench.Point, err error) {
 	d := &dataset{topics: topicOfCalls(name), isSingle: true}
 	people, marks := newThrong(each), []int64(nil)
 	err = b.publishCalls(ctx, d, b.settings.Kafka.Partitions, func(send func([]byte, time.Time) error) error {
@@ -156,7 +157,7 @@ func (b *benchRun) living(ctx context.Context, name string, sizes []int, each in
 	}
 	job := b.job(name, d)
 	discard(&job)
-	job.Marks, job.Settle, job.Settings["batch.records"] = marks, true, lawBatch
+	job.Marks, job.Settle, job.Settings["batch.records"], job.Heap = marks, true, lawBatch, liveHeap
 	_, result, err := b.pipeline(ctx, d, job, 0)
 	if err != nil {
 		return nil, nil, err
@@ -167,10 +168,10 @@ func (b *benchRun) living(ctx context.Context, name string, sizes []int, each in
 	for i, size := range sizes {
 		settled := result.Marks[marksEach*i]
 		points = append(points, bench.Point{X: float64(size), Y: visitCost(result.Marks[marksEach*i:])})
-		resident = append(resident, bench.Point{X: float64(size), Y: float64(settled.Resident)})
-		b.say("%s: %d identifiers: %.2f us per event, %d MiB resident", name, size, points[i].Y, settled.Resident>>20)
+		state = append(state, bench.Point{X: float64(size), Y: float64(settled.State)})
+		b.say("%s: %d identifiers: %.2f us per event, state of %d MiB, %d MiB resident", name, size, points[i].Y, settled.State>>20, settled.Resident>>20)
 	}
-	return points, resident, nil
+	return points, state, nil
 }
 
 // marksEach is how many marks a size has: where the line is held until nothing is left to do, and what is measured between the others.

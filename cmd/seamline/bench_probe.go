@@ -15,6 +15,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/seamline/seamline/cmd/seamline/bench"
+	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -26,7 +27,8 @@ const (
 
 // probe looks at each batch once it is written. Without a sink in it, it is one that discards.
 type probe struct {
-	job *benchJob
+	job   *benchJob
+	space *slab.Space // that the stages' state is in
 
 	mu       sync.Mutex // guards the following
 	start    time.Time
@@ -109,7 +111,7 @@ func (p *probe) mark(ctx context.Context) error {
 			return err
 		}
 	}
-	p.marks = append(p.marks, benchMark{p.seen, ownCPU() - p.startCPU, time.Since(p.start).Seconds(), bench.ResidentNow(os.Getpid())})
+	p.marks = append(p.marks, benchMark{p.seen, ownCPU() - p.startCPU, time.Since(p.start).Seconds(), bench.ResidentNow(os.Getpid()), p.space.Bytes()})
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/seamline/seamline/cmd/seamline/bench"
+	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/schemas"
 	"github.com/seamline/seamline/sinks/clickhouse"
 )
@@ -38,6 +39,7 @@ type benchJob struct {
 	Marks       []int64 // records after which the CPU time is noted
 	Settle      bool    // at the first mark of each size the line is held until nothing is left to do in the background
 	Profile     string  // file for a CPU profile; empty for none
+	Heap        int64   // bytes that the heap is held to, beside the state; 0 for the default
 	From, Until int64   // Unix milliseconds: latencies of records planned between them count; 0 for none
 
 	// Of consume and drive.
@@ -69,6 +71,7 @@ type benchMark struct {
 	CPU      float64 // seconds
 	Seconds  float64
 	Resident int64
+	State    int64 // bytes
 }
 
 // benchRunning is the line that a process writes when it begins to read.
@@ -161,8 +164,9 @@ func (j *benchJob) consume(ctx context.Context, s *settings) (benchResult, error
 	return benchResult{Records: records, Events: records, Seconds: took.Seconds(), CPU: ownCPU() - before}, err
 }
 
-// stages leaves out those that the job names.
-func (p *probe) stages(stages []schemas.Stage) []schemas.Stage {
+// stages leaves out those that the job names, and notes where the state is.
+func (p *probe) stages(space *slab.Space, stages []schemas.Stage) []schemas.Stage {
+	p.space = space
 	return slices.DeleteFunc(stages, func(s schemas.Stage) bool { return slices.Contains(p.job.Without, s.Name()) })
 }
 
@@ -234,8 +238,12 @@ func (b *benchRun) startJob(job benchJob, cores int) (*jobProcess, error) {
 	}
 	p := &jobProcess{cmd: exec.Command(self, "bench", "job")}
 	p.cmd.Stdin, p.cmd.Stderr = bytes.NewReader(text), &p.errText
+	p.cmd.Env = os.Environ()
 	if cores > 0 {
-		p.cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(cores))
+		p.cmd.Env = append(p.cmd.Env, "GOMAXPROCS="+strconv.Itoa(cores))
+	}
+	if job.Heap > 0 {
+		p.cmd.Env = append(p.cmd.Env, "GOMEMLIMIT="+strconv.FormatInt(job.Heap, 10))
 	}
 	if p.stdout, err = p.cmd.StdoutPipe(); err != nil {
 		return nil, err

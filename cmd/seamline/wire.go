@@ -91,7 +91,7 @@ func (r *pipelineRun) wireStages() (*line, error) {
 		l.timers,
 	}
 	if r.watch != nil {
-		l.stages = r.watch.stages(l.stages)
+		l.stages = r.watch.stages(space, l.stages)
 	}
 	return l, nil
 }
@@ -114,7 +114,7 @@ type runOptions struct {
 
 // watch lets a benchmark leave stages out, watch or replace the sinks, and know when the line begins to read.
 type watch struct {
-	stages  func(stages []schemas.Stage) []schemas.Stage
+	stages  func(space *slab.Space, stages []schemas.Stage) []schemas.Stage
 	sinks   func(tables *clickhouse.Sink, sinks []schemas.Sink) []schemas.Sink
 	running func()
 }
