@@ -136,7 +136,7 @@ func (l *Line) Run(ctx context.Context, source Source) error {
 	gathered := make(chan *schemas.Batch, 1)
 	written := make(chan work, inFlightMax)
 	checkpoints := make(chan *state.Checkpoint, 1)
-	free := make(chan *schemas.Batch, inFlightMax+3)
+	free := make(chan *schemas.Batch, inFlightMax+2)
 	for range cap(free) {
 		free <- &schemas.Batch{}
 	}

@@ -27,7 +27,7 @@ type Decoded struct {
 	Marks Marks
 
 	record      *Record
-	text        []byte
+	text        texts
 	identifiers slab[Identifier] // of all events, one behind the other, so that they are walked over in the order of memory
 	items       slab[Item]
 }
@@ -60,14 +60,12 @@ func (d *Decoded) Reset() {
 	d.items.reset()
 	clear(d.Rejects)
 	d.Events, d.Rejects, d.Dropped = d.Events[:0], d.Rejects[:0], d.Dropped[:0]
-	d.Element, d.record, d.text, d.Marks.Text = 0, nil, d.text[:0], nil
+	d.Element, d.record, d.Marks.Text = 0, nil, nil
+	d.text.reset()
 }
 
-// Grow makes room for a number of events and bytes of text after Reset, so that nothing is copied while decoding.
-func (d *Decoded) Grow(events, textBytes int) {
-	d.Events = slices.Grow(d.Events, events)
-	d.text = slices.Grow(d.text, textBytes)
-}
+// Grow makes room for a number of events after Reset, so that nothing is copied while decoding.
+func (d *Decoded) Grow(events int) { d.Events = slices.Grow(d.Events, events) }
 
 // Begin starts a record: rejects and events that follow belong to it.
 func (d *Decoded) Begin(r *Record) { d.record, d.Element, d.Marks.Text = r, 0, nil }
@@ -126,7 +124,35 @@ func (d *Decoded) Text(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	start := len(d.text)
-	d.text = append(d.text, b...)
-	return unsafe.String(&d.text[start], len(b))
+	return d.text.keep(b)
+}
+
+// texts is memory for strings that are built, in pieces that stay where they are.
+type texts struct {
+	pieces [][]byte
+	at     int // the piece that is written to
+}
+
+// textPieceBytes is the size of a piece, unless a single string needs more.
+const textPieceBytes = 256 << 10
+
+// keep copies b to where it lives until reset.
+func (t *texts) keep(b []byte) string {
+	for t.at < len(t.pieces) && cap(t.pieces[t.at])-len(t.pieces[t.at]) < len(b) {
+		t.at++
+	}
+	if t.at == len(t.pieces) {
+		t.pieces = append(t.pieces, make([]byte, 0, max(textPieceBytes, len(b))))
+	}
+	piece := &t.pieces[t.at]
+	start := len(*piece)
+	*piece = append(*piece, b...)
+	return unsafe.String(&(*piece)[start], len(b))
+}
+
+func (t *texts) reset() {
+	for i := range t.pieces {
+		t.pieces[i] = t.pieces[i][:0]
+	}
+	t.at = 0
 }

@@ -101,21 +101,12 @@ func (s *Stage) hire(b *schemas.Batch, workers int) {
 	for len(s.workers) < workers {
 		s.workers = append(s.workers, worker{stage: s, sources: map[string]int{}})
 	}
-	events, textBytes := room(b.Records)
+	events := len(b.Records) + len(b.Records)/2 // one each, and a few for batches
 	for i := range workers {
 		b.Arenas[i].Reset()
-		b.Arenas[i].Grow(events/workers, textBytes/workers)
+		b.Arenas[i].Grow(events / workers)
 		s.workers[i].out = b.Arenas[i]
 	}
-}
-
-// room guesses how many events and how much built text the records hold: one event each and a few for batches, and a third of the
-// bytes.
-func room(records []schemas.Record) (events, textBytes int) {
-	for i := range records {
-		textBytes += len(records[i].Value) / 3
-	}
-	return len(records) + len(records)/2, textBytes
 }
 
 // collect puts what the workers made into the batch, in the order of the chunks.

@@ -51,6 +51,9 @@ func (g *Gatherer) fill(ctx context.Context, b *schemas.Batch) error {
 // setting. So after a start the sinks have something to do soon, while the stages have the next batch.
 const firstRecords = 10_000
 
+// growth is by how much memory for records grows, up to what a batch may have.
+const growth = 4
+
 // blockedPoll is how long a poll lasts while records wait for those of another partition.
 const blockedPoll = 50 * time.Millisecond
 
@@ -128,6 +131,9 @@ func (g *Gatherer) takeOne(b *schemas.Batch, p *part) int {
 	r := p.records[p.taken]
 	p.reached = max(p.reached, schemas.Time(r.Timestamp.UnixMilli()))
 	if !r.Attrs.IsControl() {
+		if n := len(b.Records); n == cap(b.Records) { // fewer copies than by growing as append does
+			b.Records = slices.Grow(b.Records, max(0, min(growth*n, g.most)-n))
+		}
 		b.Records, g.taken = append(b.Records, g.record(r)), append(g.taken, r)
 		here := rank{p.reached, p}
 		g.isMixed = g.isMixed || len(g.ranks) > 0 && here.compare(g.ranks[len(g.ranks)-1]) < 0

@@ -14,6 +14,7 @@ type pool struct {
 	mu      sync.Mutex // guards the following
 	bytes   [][]byte
 	size    int // of bytes
+	longest int // text lately, so that a new slice need not grow
 	records [][]kgo.Record
 }
 
@@ -31,17 +32,22 @@ func (p *pool) GetDecompressBytes(compressed []byte, _ kgo.CompressionCodecType)
 	p.mu.Lock()
 	b, ok := pop(&p.bytes)
 	p.size -= cap(b)
+	longest := p.longest
 	p.mu.Unlock()
 	if !ok {
-		b = make([]byte, 0, expanded*len(compressed))
+		b = make([]byte, 0, max(expanded*len(compressed), longest))
 	}
 	return b
 }
+
+// longestFades is how slowly the longest text is forgotten.
+const longestFades = 64
 
 // PutDecompressBytes takes it back.
 func (p *pool) PutDecompressBytes(b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.longest = max(cap(b), p.longest-p.longest/longestFades)
 	if len(p.bytes) < pooledMax && p.size+cap(b) <= p.bytesMax {
 		p.bytes, p.size = append(p.bytes, b), p.size+cap(b)
 	}

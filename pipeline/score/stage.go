@@ -201,6 +201,7 @@ func (s *Stage) touchOwner(m *schemas.Moment, leaf uint32) {
 // Apply closes the batch: every profile that it touched gets one whole row, as of the last moment.
 func (s *Stage) Apply(b *schemas.Batch) error {
 	s.addOwners(b)
+	b.Profiles = slices.Grow(b.Profiles, len(b.Touched))
 	for _, t := range b.Touched {
 		b.Profiles = append(b.Profiles, schemas.Profile{Version: b.Number})
 		p := &b.Profiles[len(b.Profiles)-1]
