@@ -115,7 +115,7 @@ func (b *benchRun) sizes() {
 		return long
 	}
 	if b.shoppers == 0 {
-		b.shoppers = choose(10_000, 2_000)
+		b.shoppers = choose(10_000, 1_500)
 	}
 	if b.roundCount == 0 {
 		b.roundCount = choose(5, 3)

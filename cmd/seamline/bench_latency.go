@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/seamline/seamline/cmd/seamline/bench"
-	producer "github.com/seamline/seamline/sinks/kafka"
 )
 
 // How latency is measured.
@@ -37,7 +33,7 @@ func (b *benchRun) latency(ctx context.Context) error {
 	}
 	seconds := 12.0
 	if b.isShort {
-		seconds = 6
+		seconds = 5
 	}
 	if b.flatRate == 0 {
 		r, _, err := b.pipeline(ctx, calls, b.job("flat", calls), 0)
@@ -175,69 +171,3 @@ const driverReady = 3 * time.Second
 
 // drainWait is how long a line is left to catch up after the load ended.
 const drainWait = 3 * time.Second
-
-// drive publishes records at planned times, whatever becomes of them: a broker or a line that is slow does not slow the plan down. A
-// record's timestamp is its planned time.
-func (j *benchJob) drive(ctx context.Context, s *settings) (benchResult, error) {
-	calls, err := readLines(j.File)
-	if err != nil {
-		return benchResult{}, err
-	}
-	publisher, err := openPublisher(&s.Kafka)
-	if err != nil {
-		return benchResult{}, err
-	}
-	defer publisher.Close()
-	start, count := time.UnixMilli(j.From), int64(j.Rate*j.Seconds)
-	if late := time.Since(start); late > 0 {
-		return benchResult{}, fmt.Errorf("the driver was ready %s after its plan began", late)
-	}
-	for i := range count {
-		planned := start.Add(time.Duration(float64(i) / j.Rate * float64(time.Second)))
-		if wait := time.Until(planned); wait > time.Millisecond {
-			if err := pause(ctx, wait); err != nil {
-				return benchResult{}, err
-			}
-		}
-		value := calls[i%int64(len(calls))]
-		if turn := i / int64(len(calls)); turn > 0 {
-			value = renamed(value, turn)
-		}
-		if err := publisher.Publish(ctx, producer.Message{Topic: j.Topics[0], Value: value, Time: planned}); err != nil {
-			return benchResult{}, err
-		}
-	}
-	return benchResult{Records: count, Seconds: time.Since(start).Seconds()}, publisher.Flush(ctx)
-}
-
-// readLines reads a file into memory.
-func readLines(path string) ([][]byte, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var lines [][]byte
-	scan := bufio.NewScanner(bytes.NewReader(text))
-	scan.Buffer(nil, lineBytesMax)
-	for scan.Scan() {
-		lines = append(lines, bytes.Clone(scan.Bytes()))
-	}
-	if len(lines) == 0 {
-		return nil, fmt.Errorf("%s has no lines", path)
-	}
-	return lines, scan.Err()
-}
-
-var messageID = []byte(`"messageId":"`)
-
-// renamed gives a call another id, so that it is another event.
-func renamed(call []byte, turn int64) []byte {
-	at := bytes.Index(call, messageID)
-	if at < 0 {
-		return call
-	}
-	other := make([]byte, 0, len(call)+8)
-	other = append(other, call[:at+len(messageID)]...)
-	other = fmt.Appendf(other, "%d-", turn)
-	return append(other, call[at+len(messageID):]...)
-}

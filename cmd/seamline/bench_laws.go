@@ -35,7 +35,7 @@ type lawPlan struct {
 
 func (b *benchRun) lawPlan() lawPlan {
 	if b.isShort {
-		return lawPlan{profiles: []int{100_000, 400_000}, identifiers: []int{100_000, 400_000}, audiences: []int{10, 100, 1000}, partitions: []int{1, 16},
+		return lawPlan{profiles: []int{100_000, 300_000}, identifiers: []int{100_000, 400_000}, audiences: []int{10, 100}, partitions: []int{1, 16},
 			late: []float64{0, 0.2}, shoppers: 1000}
 	}
 	return lawPlan{profiles: []int{100_000, 300_000, 1_000_000, 3_000_000, liveMost}, identifiers: []int{100_000, 1_000_000, 4_000_000, 10_000_000},

@@ -37,18 +37,26 @@ func TestCallsOf(t *testing.T) {
 	}
 }
 
-func TestRenamed(t *testing.T) {
+// TestLiveCall sends a call again at other times and under other ids, before and behind which times stand.
+func TestLiveCall(t *testing.T) {
 	t.Parallel()
-	call := []byte(`{"messageId":"abc","a":1}`)
-	if got := string(renamed(call, 12)); got != `{"messageId":"12-abc","a":1}` {
-		t.Errorf("renamed to %s", got)
+	now := time.Date(2026, 3, 4, 5, 6, 7, 89_000_000, time.UTC)
+	f := func(value string, turn int64, want string) {
+		t.Helper()
+		c := newLiveCall([]byte(value))
+		if got := string(c.at(now, turn)); got != want {
+			t.Errorf("%s in turn %d became\n%s, want\n%s", value, turn, got, want)
+		}
+		if string(c.value) != value {
+			t.Errorf("the call itself became %s", c.value)
+		}
 	}
-	if got := string(renamed([]byte(`{}`), 12)); got != `{}` {
-		t.Errorf("a call without an id became %s", got)
-	}
-	if string(call) != `{"messageId":"abc","a":1}` {
-		t.Error("the call itself was changed")
-	}
+	const both = `{"timestamp":"2026-01-01T00:00:00.000Z","messageId":"abc","receivedAt":"2026-01-01T00:00:01.500Z"}`
+	f(both, 0, `{"timestamp":"2026-03-04T05:06:05.589Z","messageId":"abc","receivedAt":"2026-03-04T05:06:07.089Z"}`)
+	f(both, 12, `{"timestamp":"2026-03-04T05:06:05.589Z","messageId":"12-abc","receivedAt":"2026-03-04T05:06:07.089Z"}`)
+	f(`{"originalTimestamp":"2026-01-01T00:00:00.000Z"}`, 1, `{"originalTimestamp":"2026-03-04T05:06:07.089Z"}`)
+	f(`{"timestamp":"yesterday"}`, 0, `{"timestamp":"yesterday"}`)
+	f(`{}`, 3, `{}`)
 }
 
 // TestBenchAudiences compiles the rules that the benchmark uses.
