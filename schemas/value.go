@@ -46,7 +46,17 @@ func (t Time) String() string {
 	if t == 0 {
 		return ""
 	}
-	return t.Std().Format("2006-01-02T15:04:05.000Z")
+	return t.Std().Format(timeLayout)
+}
+
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// Append appends what String gives.
+func (t Time) Append(b []byte) []byte {
+	if t == 0 {
+		return b
+	}
+	return t.Std().AppendFormat(b, timeLayout)
 }
 
 // MarshalText writes the same form as String.

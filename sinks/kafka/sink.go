@@ -10,9 +10,7 @@ import (
 	"strconv"
 
 	"github.com/cespare/xxhash/v2"
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/segmentio/encoding/json"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -27,9 +25,6 @@ type Config struct {
 	Source      string // ce_source of what is written, such as seamline/main
 }
 
-// idSpace is the UUID namespace of the ids of what is written. It is part of the contract with consumers: a replay gives the same ids.
-var idSpace = uuid.MustParse("5ea3114e-0b1e-5d6a-9a53-4c6f6e6c696e")
-
 // Sink writes dead letters and audience changes.
 type Sink struct {
 	cfg     Config
@@ -38,6 +33,7 @@ type Sink struct {
 	topics  []string
 
 	planned bool // the following are of the batch that is written next
+	changes changes
 	records []*kgo.Record
 	err     error
 }
@@ -52,7 +48,7 @@ func Open(cfg Config, opts []kgo.Opt, reg prometheus.Registerer) (*Sink, error) 
 	if err != nil {
 		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}
-	s := &Sink{cfg: cfg, client: client, topics: []string{cfg.DeadLetters, cfg.Audiences},
+	s := &Sink{cfg: cfg, client: client, changes: changes{topic: cfg.Audiences, source: []byte(cfg.Source)}, topics: []string{cfg.DeadLetters, cfg.Audiences},
 		written: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "seamline_kafka_records_written_total",
 			Help: "Records written to Kafka."}, []string{"topic"})}
 	reg.MustRegister(s.written)
@@ -71,8 +67,9 @@ func (s *Sink) Plan(b *schemas.Batch) []schemas.Block {
 	for i := range b.Rejects {
 		s.records = append(s.records, s.deadLetter(&b.Rejects[i]))
 	}
+	s.changes.begin(len(b.Changes))
 	for i := range b.Changes {
-		r, err := s.change(&b.Changes[i])
+		r, err := s.changes.add(&b.Changes[i])
 		if err != nil {
 			s.err = fmt.Errorf("%w: %w", schemas.ErrFatal, err)
 			return nil
@@ -152,32 +149,6 @@ func (s *Sink) shorten(ctx context.Context, r *kgo.Record) error {
 
 func header(key, value string) kgo.RecordHeader {
 	return kgo.RecordHeader{Key: key, Value: []byte(value)}
-}
-
-// changeData is the data of an audience event.
-type changeData struct {
-	Audience  string `json:"audience"`
-	ProfileID string `json:"profile_id"`
-	Sequence  uint64 `json:"sequence"`
-	Reason    string `json:"reason"`
-}
-
-// change is an entry or exit as a CloudEvent in Kafka binary mode.
-func (s *Sink) change(c *schemas.AudienceChange) (*kgo.Record, error) {
-	kind := "io.seamline.audience_exited.v1"
-	if c.Enter {
-		kind = "io.seamline.audience_entered.v1"
-	}
-	id := c.ProfileID.String()
-	value, err := json.Marshal(changeData{Audience: c.Audience, ProfileID: id, Sequence: c.Sequence, Reason: c.Reason})
-	if err != nil {
-		return nil, err
-	}
-	unique := uuid.NewSHA1(idSpace, []byte(c.Audience+"/"+strconv.FormatUint(c.Sequence, 10)))
-	return &kgo.Record{Topic: s.cfg.Audiences, Key: []byte(id), Value: value, Headers: []kgo.RecordHeader{
-		header("ce_specversion", "1.0"), header("ce_id", unique.String()), header("ce_source", s.cfg.Source), header("ce_type", kind),
-		header("ce_subject", id), header("ce_time", c.Time.String()), header("content-type", "application/json"),
-	}}, nil
 }
 
 // Close ends the connections.

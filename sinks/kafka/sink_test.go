@@ -3,10 +3,13 @@ package kafka
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -161,5 +164,40 @@ func TestPublisher(t *testing.T) {
 	}
 	if err := p.Flush(t.Context()); err == nil || !strings.Contains(err.Error(), "missing") {
 		t.Errorf("a missing topic: got error %v", err)
+	}
+}
+
+// TestChangesUseMemoryAgain: the records of a batch are those that were made one by one, and the next batch takes no new memory.
+func TestChangesUseMemoryAgain(t *testing.T) { // not in parallel: allocations are counted
+	c := changes{topic: "au", source: []byte("seamline/test")}
+	list := make([]schemas.AudienceChange, 500)
+	for i := range list {
+		list[i] = schemas.AudienceChange{Audience: "cart_abandoners", Sequence: uint64(i), ProfileID: schemas.ProfileID{byte(i), byte(i >> 8), 7}, Enter: i%3 == 0,
+			Time: schemas.Time(i) * schemas.Hour, Reason: `its "events" <&>`}
+	}
+	turn := func() {
+		c.begin(len(list))
+		for i := range list {
+			if _, err := c.add(&list[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	turn()
+	for i := range list {
+		want, r := &list[i], &c.records[i]
+		value, err := json.Marshal(changeData{want.Audience, want.ProfileID.String(), want.Sequence, want.Reason})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := headers(r)
+		id := uuid.NewSHA1(idSpace, []byte(want.Audience+"/"+strconv.Itoa(i))).String()
+		if string(r.Value) != string(value) || string(r.Key) != want.ProfileID.String() || h["ce_id"] != id || h["ce_subject"] != want.ProfileID.String() ||
+			h["ce_time"] != want.Time.String() || h["ce_source"] != "seamline/test" || len(h) != headersPerChange {
+			t.Fatalf("change %d: %q %q %v, want %q and id %s", i, r.Key, r.Value, h, value, id)
+		}
+	}
+	if n := testing.AllocsPerRun(5, turn); n > 0 {
+		t.Errorf("%v allocations for %d changes", n, len(list))
 	}
 }
