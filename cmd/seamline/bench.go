@@ -79,7 +79,7 @@ func runBench(ctx context.Context, args []string) error {
 	fs.StringVar(&out, "out", filepath.Join("build", "bench"), "directory for the report as JSON and the plots as SVG")
 	fs.IntVar(&b.shoppers, "shoppers", 0, "simulated shoppers whose traffic is taken flat out, about 109 events each; 0 for the size of the form")
 	fs.IntVar(&b.roundCount, "rounds", 0, "rounds of each comparison; 0 for 5, or 3 in the short form")
-	fs.StringVar(&b.profile, "cpuprofile", "", "file for a CPU profile of the pipeline")
+	fs.StringVar(&b.profile, "cpuprofile", "", "file for a CPU profile of the pipeline, in the last of the parts versus and mix")
 	fs.Float64Var(&b.rate, "rate", 10_000, "records per second under which a process is killed and catches up")
 	fs.IntVar(&b.edges, "edges", 1_000_000, "pairs of identifiers that the engine and ClickHouse stitch side by side")
 	fs.Var(&b.memory, "memory", "ceiling of a run that needs more than that")

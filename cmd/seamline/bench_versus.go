@@ -206,7 +206,9 @@ func (b *benchRun) mix(ctx context.Context) error {
 		return err
 	}
 	return b.rounds(ctx, b.part, []variant{{nameMix, func(ctx context.Context, round string) (bench.Round, error) {
-		r, _, err := b.pipeline(ctx, d, b.job(round, d), 0)
+		job := b.job(round, d)
+		job.Profile = b.profile
+		r, _, err := b.pipeline(ctx, d, job, 0)
 		return r, err
 	}}})
 }
