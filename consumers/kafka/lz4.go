@@ -34,6 +34,7 @@ func (d *decompressor) Decompress(src []byte, codec kgo.CompressionCodecType) ([
 		d.pool.PutDecompressBytes(dst[:cap(dst)])
 		return nil, err
 	}
+	d.pool.expanded(len(src), len(dst))
 	return dst, nil
 }
 
@@ -129,7 +130,10 @@ func uncompress(dst []byte, from blocks) ([]byte, error) {
 	}
 }
 
+// growMin is how much room at least is added.
+const growMin = 4 << 10
+
 // grow gives dst more room, at most so much as a block can take.
 func grow(dst []byte, most int) []byte {
-	return append(make([]byte, 0, min(len(dst)+most, 2*cap(dst)+expanded<<10)), dst...)
+	return append(make([]byte, 0, min(len(dst)+most, 2*cap(dst)+growMin)), dst...)
 }

@@ -48,7 +48,7 @@ func noise(rng *rand.Rand, size int) []byte {
 func TestDecompress(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 1))
-	p := &pool{bytesMax: 64 << 20}
+	p := newPool(1000, 64<<20)
 	d := newDecompressor(p)
 	for _, size := range []int{0, 1, 100, 70_000, 300_000, 5 << 20} {
 		for _, text := range [][]byte{words(rng, size), noise(rng, size), bytes.Repeat([]byte{7}, size)} {
@@ -79,7 +79,7 @@ func TestDecompress(t *testing.T) {
 func TestDecompressDamaged(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(2, 2))
-	d := newDecompressor(&pool{bytesMax: 1 << 20})
+	d := newDecompressor(newPool(1000, 1<<20))
 	whole := packed(t, words(rng, 100_000), lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false))
 	for n := range len(whole) - 4 {
 		if n%97 == 0 || n < 40 {
@@ -97,7 +97,7 @@ func TestDecompressDamaged(t *testing.T) {
 
 func BenchmarkDecompress(b *testing.B) {
 	rng := rand.New(rand.NewPCG(3, 3))
-	p := &pool{bytesMax: 64 << 20}
+	p := newPool(1000, 64<<20)
 	text := words(rng, 1<<20)
 	src := packed(b, text)
 	for name, d := range map[string]kgo.Decompressor{"blocks": newDecompressor(p), "client": kgo.DefaultDecompressor(p)} {

@@ -26,7 +26,7 @@ func (c *Config) reader(report func(error)) (*kgo.Client, error) {
 	if fault.Off(fault.Reset) {
 		reset = kgo.NewOffset().AtStart()
 	}
-	memory := &pool{bytesMax: pooledBatches * c.BytesMax}
+	memory := newPool(c.RecordsMax, c.BytesMax)
 	client, err := kgo.NewClient(append(opts,
 		kgo.ConsumeResetOffset(reset),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),

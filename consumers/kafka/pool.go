@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"math/bits"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -9,71 +10,87 @@ import (
 // pool keeps the memory of fetched records for the next fetches. Records give theirs back when the batch that they are part of is done
 // with, so that a line under load fetches into memory that it knows. It may be used by several goroutines.
 type pool struct {
-	bytesMax int
+	bytesMax, recordsMax int // that are kept; more is left to the garbage collector
 
-	mu      sync.Mutex // guards the following
-	bytes   [][]byte
-	size    int // of bytes
-	longest int // text lately, so that a new slice need not grow
-	records [][]kgo.Record
+	mu        sync.Mutex // guards the following
+	bytes     classes[byte]
+	records   classes[kgo.Record]
+	expansion int // how many sixteenths of the compressed bytes the text takes, lately and with something to spare
 }
 
-// pooledBatches is for how many full batches' bytes memory is kept: as many as are on their way at the same time.
-const pooledBatches = 4
+// pooledBatches is for how many full batches memory is kept: as many as are on their way at the same time.
+const pooledBatches = 3
 
-// pooledMax is how many slices are kept, of which those of bytes hold no more than bytesMax together. More is left to the garbage collector.
-const pooledMax = 1024
+// expansionFirst is what is guessed before anything was fetched. What was too short grows.
+const expansionFirst = 6 * 16
 
-// expanded is how many times as long as the compressed bytes the text is guessed to be. What was too short grows, and is kept grown.
-const expanded = 6
+func newPool(recordsMax, bytesMax int) *pool {
+	return &pool{recordsMax: pooledBatches * recordsMax, bytesMax: pooledBatches * bytesMax, expansion: expansionFirst}
+}
 
 // GetDecompressBytes gives memory for a fetched batch of records.
 func (p *pool) GetDecompressBytes(compressed []byte, _ kgo.CompressionCodecType) []byte {
 	p.mu.Lock()
-	b, ok := pop(&p.bytes)
-	p.size -= cap(b)
-	longest := p.longest
-	p.mu.Unlock()
-	if !ok {
-		b = make([]byte, 0, max(expanded*len(compressed), longest))
-	}
-	return b
+	defer p.mu.Unlock()
+	return p.bytes.get(len(compressed)/16*p.expansion + 1)
 }
 
-// longestFades is how slowly the longest text is forgotten.
-const longestFades = 64
+// expanded learns how long the text of compressed bytes was.
+func (p *pool) expanded(compressed, text int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	seen := 16 * (text + text/8) / max(1, compressed)
+	p.expansion += (seen - p.expansion) / 8
+}
 
-// PutDecompressBytes takes it back.
+// PutDecompressBytes takes memory back.
 func (p *pool) PutDecompressBytes(b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.longest = max(cap(b), p.longest-p.longest/longestFades)
-	if len(p.bytes) < pooledMax && p.size+cap(b) <= p.bytesMax {
-		p.bytes, p.size = append(p.bytes, b), p.size+cap(b)
-	}
+	p.bytes.put(b, p.bytesMax)
 }
 
 // GetRecords gives memory for so many records.
 func (p *pool) GetRecords(n int) []kgo.Record {
 	p.mu.Lock()
-	r, _ := pop(&p.records)
-	p.mu.Unlock()
-	if cap(r) < n {
-		return make([]kgo.Record, n)
-	}
-	return r[:n]
+	defer p.mu.Unlock()
+	return p.records.get(n)[:n]
 }
 
 // PutRecords takes it back.
 func (p *pool) PutRecords(r []kgo.Record) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.records) < pooledMax {
-		p.records = append(p.records, r)
+	p.records.put(r, p.recordsMax)
+}
+
+// classes keeps slices by the power of two that they have room for, so that little never takes the place of much.
+type classes[T any] struct {
+	free [bits.UintSize][][]T
+	held int // the room of all
+}
+
+// get gives an empty slice with room for n elements, the one that was put last, whose memory is the nearest, or a new one.
+func (c *classes[T]) get(n int) []T {
+	class := bits.Len(uint(max(1, n) - 1))
+	s, ok := pop(&c.free[class])
+	if !ok {
+		return make([]T, 0, 1<<class)
+	}
+	c.held -= cap(s)
+	return s[:0]
+}
+
+// put keeps a slice unless more than most are held then.
+func (c *classes[T]) put(s []T, most int) {
+	if cap(s) > 0 && c.held+cap(s) <= most {
+		class := bits.Len(uint(cap(s))) - 1
+		c.free[class] = append(c.free[class], s)
+		c.held += cap(s)
 	}
 }
 
-// pop takes the slice that was put last, whose memory is the nearest.
+// pop takes the slice that was put last.
 func pop[T any](list *[][]T) (last []T, ok bool) {
 	n := len(*list)
 	if n == 0 {

@@ -5,6 +5,7 @@ package audience
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"flag"
 	"fmt"
@@ -68,8 +69,10 @@ type Stage struct {
 	members   members
 	eval      *evaluator
 	machine   vm.VM
-	changed   bool     // rules differ from those that the loaded members were found by
-	unsaved   []member // changed since the last Save, some of them several times
+	changed   bool                 // rules differ from those that the loaded members were found by
+	unsaved   []member             // changed since the last Save, some of them several times
+	rows      []schemas.Membership // of the batch at hand, while they are sorted
+	order     []int32
 	space     *slab.Space
 	metrics   *metrics
 }
@@ -153,21 +156,28 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 
 // Apply closes the batch. Of several rows of one audience and profile the last is kept; rows stand in the order of audience and profile.
 func (s *Stage) Apply(b *schemas.Batch) error {
-	slices.SortStableFunc(b.Memberships, compareMemberships)
-	kept := b.Memberships[:0]
-	for i := range b.Memberships {
-		if i+1 == len(b.Memberships) || compareMemberships(b.Memberships[i], b.Memberships[i+1]) != 0 {
-			kept = append(kept, b.Memberships[i])
+	// Rows are large, and most batches change few people: their numbers are sorted.
+	s.order, s.rows = s.order[:0], append(s.rows[:0], b.Memberships...)
+	for i := range s.rows {
+		s.order = append(s.order, int32(i))
+	}
+	slices.SortFunc(s.order, func(i, j int32) int {
+		return cmp.Or(compareMemberships(&s.rows[i], &s.rows[j]), cmp.Compare(i, j))
+	})
+	b.Memberships = b.Memberships[:0]
+	for n, i := range s.order {
+		if n+1 == len(s.order) || compareMemberships(&s.rows[i], &s.rows[s.order[n+1]]) != 0 {
+			b.Memberships = append(b.Memberships, s.rows[i])
 		}
 	}
-	b.Memberships = kept
+	clear(s.rows)
 	for i := range s.audiences {
 		s.audiences[i].members.Set(float64(s.audiences[i].size))
 	}
 	return nil
 }
 
-func compareMemberships(a, b schemas.Membership) int {
+func compareMemberships(a, b *schemas.Membership) int {
 	if c := strings.Compare(a.Audience, b.Audience); c != 0 {
 		return c
 	}
