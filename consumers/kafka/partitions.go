@@ -33,7 +33,7 @@ func (c *Config) reader(report func(error)) (*kgo.Client, error) {
 		kgo.KeepControlRecords(), // so that positions pass transaction markers
 		kgo.FetchMaxWait(min(c.Wait, 500*time.Millisecond)),
 		// They count compressed bytes, which become several times as many.
-		kgo.FetchMaxBytes(int32(min(32<<20, c.BytesMax/4))), kgo.FetchMaxPartitionBytes(int32(min(8<<20, c.BytesMax/16))),
+		kgo.FetchMaxBytes(int32(min(8<<20, c.BytesMax/4))), kgo.FetchMaxPartitionBytes(int32(min(2<<20, c.BytesMax/16))),
 		kgo.WithPools(memory), kgo.WithDecompressor(newDecompressor(memory)), kgo.WithHooks(&connectionHook{report: report}))...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Kafka: %w", err)

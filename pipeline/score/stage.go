@@ -87,7 +87,7 @@ type Stage struct {
 	readers    func(changed schemas.Fields) schemas.Fields // see Serve
 	unsaved    unsaved
 	space      *slab.Space
-	scratch    []byte
+	last       struct{ states, skus int } // what the rows of the batch before needed
 	metrics    *metrics
 }
 
@@ -202,17 +202,25 @@ func (s *Stage) touchOwner(m *schemas.Moment, leaf uint32) {
 func (s *Stage) Apply(b *schemas.Batch) error {
 	s.addOwners(b)
 	b.Profiles = slices.Grow(b.Profiles, len(b.Touched))
+	// Rows outlive the batch in some sinks, so what they refer to is new for each batch: as much as the batch before needed.
+	states, skus := make([]byte, 0, s.last.states+s.last.states/8), make([]string, 0, s.last.skus+s.last.skus/8)
 	for _, t := range b.Touched {
-		b.Profiles = append(b.Profiles, schemas.Profile{Version: b.Number})
+		b.Profiles = append(b.Profiles, schemas.Profile{Version: b.Number, CartSKUs: skus[len(skus):]})
 		p := &b.Profiles[len(b.Profiles)-1]
 		if !s.profile(p, t.Profile, schemas.FieldsAll) {
 			continue
 		}
 		j := s.journey(t.Profile)
 		p.Stage, p.StageSince = j.stage, j.since
-		s.scratch = s.encodeProfile(s.scratch[:0])
-		p.State = slices.Clone(s.scratch) // rows outlive the batch in some sinks
+		if n := len(p.CartSKUs); n <= cap(skus)-len(skus) { // else they have memory of their own
+			skus = skus[:len(skus)+n]
+		}
+		p.CartSKUs = slices.Clip(p.CartSKUs)
+		from := len(states)
+		states = s.encodeProfile(states)
+		p.State = states[from:len(states):len(states)]
 	}
+	s.last.states, s.last.skus = len(states), len(skus)
 	s.metrics.leaves.Set(float64(s.leaves.Len()))
 	s.metrics.orders.Set(float64(s.orders.Len() - 1))
 	s.metrics.sessions.Set(float64(s.sessions.Len()))

@@ -3,6 +3,7 @@ package stitch
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"unsafe"
@@ -149,7 +150,7 @@ func (s *Stage) appendForms(forms []form, e *schemas.Event) []form {
 	for i := range e.Identifiers {
 		raw := &e.Identifiers[i]
 		of := s.spaceOf(raw.Namespace)
-		value, ok := normalise(of.ns.Normalise, raw.Value, s.rules.Region)
+		value, ok := s.normal(of.ns.Normalise, raw.Value)
 		if !ok {
 			forms = append(forms, form{})
 			continue
@@ -157,6 +158,34 @@ func (s *Stage) appendForms(forms []form, e *schemas.Event) []form {
 		forms = append(forms, form{ns: of.ns, value: value, print: of.key.print(value)})
 	}
 	return forms
+}
+
+// normals remembers the forms of values that are not plain: people come again, and phone numbers above all are dear to read.
+type normals struct {
+	seed  maphash.Seed
+	known [normalsMax]normal
+}
+
+// normalsMax is a power of two.
+const normalsMax = 1 << 15
+
+type normal struct {
+	raw, value string
+	by         Normaliser
+	ok         bool
+}
+
+// normal is normalise, with a memory.
+func (s *Stage) normal(n Normaliser, value string) (string, bool) {
+	if isPlain(n, value) {
+		return value, true
+	}
+	at := &s.normals.known[maphash.String(s.normals.seed, value)%normalsMax]
+	if at.raw != value || at.by != n {
+		normalised, ok := normaliseAny(n, value, s.rules.Region)
+		*at = normal{raw: strings.Clone(value), value: strings.Clone(normalised), by: n, ok: ok} // events alias their record's bytes
+	}
+	return at.value, at.ok
 }
 
 // formsOf gives the forms of an event's identifiers. Events that are not stepped in the order of the batch are prepared now.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"hash/maphash"
 	"os"
 	"slices"
 	"strings"
@@ -87,6 +88,7 @@ type Stage struct {
 	region  region
 	ready   prepared // of the batch at hand
 	spaces  spaces
+	normals *normals
 	warmed  uint32 // keeps the reads of warm from being left out
 
 	// What the batch at hand changed. Each list holds each index once: the records say whether they stand in it.
@@ -114,7 +116,7 @@ func (c *candidate) linkable() bool {
 
 // New makes an empty stage, whose state lives in the space.
 func New(rules *Rules, key []byte, space *slab.Space, reg prometheus.Registerer) *Stage {
-	return &Stage{rules: rules, g: newGraph(key, space), space: space, metrics: newMetrics(reg), unsaved: unsaved{leaves: 1, founded: 1, renewals: 1}}
+	return &Stage{rules: rules, g: newGraph(key, space), space: space, metrics: newMetrics(reg), normals: &normals{seed: maphash.MakeSeed()}, unsaved: unsaved{leaves: 1, founded: 1, renewals: 1}}
 }
 
 // Name is the stage's stable name.
