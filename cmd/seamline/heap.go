@@ -9,7 +9,7 @@ import (
 
 // heapGrowth is GOGC where nothing else is said. What is on its way in batches is used again and again, so that little becomes garbage;
 // to collect it seldom costs memory that a ceiling bounds, and spares passes over all that is on its way.
-const heapGrowth = 400
+const heapGrowth = 200
 
 // machineShare is the part of the machine's memory that the heap is held to where state.memory sets no ceiling.
 const machineShare = 2

@@ -1,7 +1,7 @@
 package main
 
 // Of state.memory, this much is neither state nor heap: the program itself, and what comes back to memory before it is dropped again.
-const outsideBytes = 80 << 20
+const outsideBytes = 88 << 20
 
 // stateShare is the percentage of the rest that the stages' state may take; the heap is left to batches and the store.
 const stateShare = 60

@@ -73,7 +73,7 @@ func DefaultConfig() Config {
 		Intents:    "seamline.intents",
 		Partitions: 6, Replication: 1,
 		MessageBytesMax: 1_000_012,
-		RecordsMax:      250_000, BytesMax: 256 << 20, Wait: 500 * time.Millisecond, Tick: time.Second, RecheckTopics: time.Minute,
+		RecordsMax:      150_000, BytesMax: 192 << 20, Wait: 500 * time.Millisecond, Tick: time.Second, RecheckTopics: time.Minute,
 		OrderWait: 5 * time.Second, Grace: 5 * time.Second, TakeoverAfter: 10 * time.Second,
 	}
 }

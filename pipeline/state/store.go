@@ -104,8 +104,8 @@ const memTableBytes = 16 << 20
 // Tables of the newest changes that may lie on top of each other before they are merged, and before a checkpoint waits for that. State is
 // read at a start and for a copy, which merges on the way, and otherwise only written: merging late costs a third less.
 const (
-	levelsMin = 16
-	levelsMax = 64
+	levelsMin = 32
+	levelsMax = 128
 )
 
 // open opens the database. What it panics with has found damage: it reads its own files before it returns.
