@@ -1,9 +1,6 @@
 package schemas
 
-import (
-	"slices"
-	"unsafe"
-)
+import "unsafe"
 
 // Decoder reads the records of one feed. It is stateless and may be called from several goroutines, each with its own Decoded.
 type Decoder interface {
@@ -65,7 +62,11 @@ func (d *Decoded) Reset() {
 }
 
 // Grow makes room for a number of events after Reset, so that nothing is copied while decoding.
-func (d *Decoded) Grow(events int) { d.Events = slices.Grow(d.Events, events) }
+func (d *Decoded) Grow(events int) {
+	if cap(d.Events) < events { // slices.Grow would copy all that there is room for
+		d.Events = make([]Event, 0, events)
+	}
+}
 
 // Begin starts a record: rejects and events that follow belong to it.
 func (d *Decoded) Begin(r *Record) { d.record, d.Element, d.Marks.Text = r, 0, nil }

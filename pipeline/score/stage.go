@@ -201,7 +201,9 @@ func (s *Stage) touchOwner(m *schemas.Moment, leaf uint32) {
 // Apply closes the batch: every profile that it touched gets one whole row, as of the last moment.
 func (s *Stage) Apply(b *schemas.Batch) error {
 	s.addOwners(b)
-	b.Profiles = slices.Grow(b.Profiles, len(b.Touched))
+	if cap(b.Profiles) < len(b.Touched) { // slices.Grow would copy all that there is room for
+		b.Profiles = make([]schemas.Profile, 0, len(b.Touched)+len(b.Touched)/8)
+	}
 	// Rows outlive the batch in some sinks, so what they refer to is new for each batch: as much as the batch before needed.
 	states, skus := make([]byte, 0, s.last.states+s.last.states/8), make([]string, 0, s.last.skus+s.last.skus/8)
 	for _, t := range b.Touched {

@@ -52,7 +52,7 @@ func (c *fixed[T]) Rows() int { return len(c.rows) }
 // Reset forgets the values and keeps the memory.
 func (c *fixed[T]) Reset() { c.rows = c.rows[:0] }
 
-func (c *fixed[T]) reserve(rows int) { c.rows = slices.Grow(c.rows, rows) }
+func (c *fixed[T]) reserve(rows int) { c.rows = reserved(c.rows, rows) }
 
 // EncodeColumn appends the wire form to a buffer.
 func (c *fixed[T]) EncodeColumn(b *proto.Buffer) { b.PutRaw(c.bytes()) }
@@ -120,7 +120,16 @@ func (c *texts) Reset() {
 	c.bytes, c.count = c.bytes[:0], 0
 }
 
-func (c *texts) reserve(rows int) { c.bytes = slices.Grow(c.bytes, rows*c.usual) }
+func (c *texts) reserve(rows int) { c.bytes = reserved(c.bytes, rows*c.usual) }
+
+// reserved gives a slice room for so many elements more. Unlike slices.Grow it copies those that are there, and not all that there was room
+// for.
+func reserved[T any](s []T, n int) []T {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	return append(make([]T, 0, len(s)+n), s...)
+}
 
 // EncodeColumn appends the wire form to a buffer.
 func (c *texts) EncodeColumn(b *proto.Buffer) { b.PutRaw(c.bytes) }

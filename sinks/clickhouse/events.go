@@ -52,11 +52,11 @@ func (t *eventTable) fill(b *schemas.Batch) []*block {
 
 // sort orders the events as the table does, which spares the server a larger sort.
 func (t *eventTable) sort(events []*schemas.Event) {
-	t.order = slices.Grow(t.order[:0], len(events))
+	t.order = reserved(t.order[:0], len(events))
 	for i, e := range events {
 		t.order = append(t.order, eventKey{e.Time, i})
 	}
-	t.spare = slices.Grow(t.spare[:0], len(events))[:len(events)]
+	t.spare = reserved(t.spare[:0], len(events))[:len(events)]
 	t.order, t.spare = sortByTime(t.order, t.spare)
 	t.isKeyed = true
 	for from := 0; from < len(t.order); {

@@ -1,7 +1,6 @@
 package clickhouse
 
 import (
-	"slices"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/cespare/xxhash/v2"
@@ -95,7 +94,7 @@ func (c *words) Reset() {
 	}
 }
 
-func (c *words) reserve(rows int) { c.rows = slices.Grow(c.rows, rows) }
+func (c *words) reserve(rows int) { c.rows = reserved(c.rows, rows) }
 
 // Versions and flags of the wire form.
 const (
@@ -174,7 +173,7 @@ func (c *names) Rows() int { return len(c.rows) }
 // Reset forgets the values and keeps the memory.
 func (c *names) Reset() { c.rows = c.rows[:0] }
 
-func (c *names) reserve(rows int) { c.rows = slices.Grow(c.rows, rows) }
+func (c *names) reserve(rows int) { c.rows = reserved(c.rows, rows) }
 
 // EncodeState writes the version of the wire form.
 func (c *names) EncodeState(b *proto.Buffer) { b.PutInt64(lowKeysVersion) }
