@@ -1,7 +1,6 @@
 package clickhouse
 
 import (
-
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/cespare/xxhash/v2"
 )
