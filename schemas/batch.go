@@ -12,9 +12,6 @@ type Touch struct {
 	Changed Fields // all that may be other than when it was looked at last; 0 where nothing is known of that, and everything may
 }
 
-// May tells whether any of some groups of fields may have changed.
-func (t *Touch) May(any Fields) bool { return t.Changed == 0 || t.Changed&any != 0 }
-
 // Moment is one step of the fold: an event, or a timer that fell due before the next event. Its fields are filled from left to right,
 // and its memory is used again for the next moment.
 type Moment struct {

@@ -41,6 +41,14 @@ func (t Time) Std() time.Time {
 	return time.UnixMilli(int64(t)).UTC()
 }
 
+// Earlier gives the smaller of two times of which 0 means none.
+func Earlier(a, b Time) Time {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
 // String gives RFC 3339 with milliseconds, or an empty string when unset.
 func (t Time) String() string {
 	if t == 0 {

@@ -102,7 +102,7 @@ func (w *walk) step(t *testing.T, clock schemas.Time, e *schemas.Event, touched 
 		}
 	}
 	for _, timer := range m.Timers {
-		w.due[timer.Profile] = earlier(w.due[timer.Profile], timer.Due)
+		w.due[timer.Profile] = schemas.Earlier(w.due[timer.Profile], timer.Due)
 	}
 	w.result.moments = append(w.result.moments, line+fmt.Sprint(m.Timers))
 }

@@ -63,9 +63,9 @@ func (s *Stage) addLeaf(p *schemas.Profile, l *leaf, reads schemas.Fields) {
 			continue
 		}
 		to.Events += uint64(from.events)
-		to.FirstSeen, to.LastSeen = earlier(to.FirstSeen, from.first), max(to.LastSeen, from.last)
+		to.FirstSeen, to.LastSeen = schemas.Earlier(to.FirstSeen, from.first), max(to.LastSeen, from.last)
 		p.Events += uint64(from.events)
-		p.FirstSeen, p.LastSeen = earlier(p.FirstSeen, from.first), max(p.LastSeen, from.last)
+		p.FirstSeen, p.LastSeen = schemas.Earlier(p.FirstSeen, from.first), max(p.LastSeen, from.last)
 	}
 	p.Sessions += l.sessions
 	p.ProductViews += uint64(l.productViews)
@@ -82,14 +82,6 @@ func (s *Stage) addLeaf(p *schemas.Profile, l *leaf, reads schemas.Fields) {
 	if reads&schemas.FieldsCart != 0 {
 		f.ops = s.appendOpsOf(f.ops, l)
 	}
-}
-
-// earlier gives the smaller of two times of which 0 means none.
-func earlier(a, b schemas.Time) schemas.Time {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
 }
 
 func addEmail(to, from *schemas.EmailTotals) {

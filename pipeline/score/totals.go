@@ -84,7 +84,7 @@ func (s *Stage) sumOrders() (sum totals) {
 		} else {
 			sum.online++
 		}
-		sum.first, sum.last = earlier(sum.first, o.time), max(sum.last, o.time)
+		sum.first, sum.last = schemas.Earlier(sum.first, o.time), max(sum.last, o.time)
 		f.days = append(f.days, int32(o.time/schemas.Day))
 	}
 	slices.Sort(f.days)

@@ -113,19 +113,11 @@ func (q *Queue) Step(_ *schemas.Batch, m *schemas.Moment) error {
 			due = m.Timers[at].Due
 		}
 		if t.Changed != 0 {
-			due = earlier(due, q.due(t.Profile))
+			due = schemas.Earlier(due, q.due(t.Profile))
 		}
 		q.arm(t.Profile, due)
 	}
 	return nil
-}
-
-// earlier gives the smaller of two times of which 0 means never.
-func earlier(a, b schemas.Time) schemas.Time {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
 }
 
 // due gives when a profile is due; 0 for never.
