@@ -58,14 +58,14 @@ type Gatherer struct {
 	index   map[topicPartition]*part
 	intents Intents
 	rewound []schemas.Range
-	now     schemas.Time    // the last batch's reading of the clock: it never goes back
-	checked time.Time       // when partitions were last looked for
-	taken   taken           // records of the batch at hand
-	lists   [][]*kgo.Record // memory for further batches' lists
-	ranks   []rank          // of the records of the batch at hand
-	isMixed bool            // they are not in canonical order
-	most    int             // records of the next batch
-	ticked  bool            // the final tick of UntilCaughtUp was given
+	now     schemas.Time // the last batch's reading of the clock: it never goes back
+	checked time.Time    // when partitions were last looked for
+	taken   taken        // records of the batch at hand
+	lists   lists        // memory for further batches' lists
+	ranks   []rank       // of the records of the batch at hand
+	isMixed bool         // they are not in canonical order
+	most    int          // records of the next batch
+	ticked  bool         // the final tick of UntilCaughtUp was given
 	metrics *metrics
 }
 
@@ -125,8 +125,8 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Gatherer, error) {
 func (g *Gatherer) Next(ctx context.Context, b *schemas.Batch) error {
 	err := g.next(ctx, b)
 	all := g.taken
-	g.taken, _ = pop(&g.lists)
-	b.Release = func() { g.lists = append(g.lists, all.recycle()) }
+	g.taken = g.lists.take()
+	b.Release = func() { g.lists.put(all.recycle()) } // by whoever is done with the batch
 	return err
 }
 

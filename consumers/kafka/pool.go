@@ -101,6 +101,25 @@ func pop[T any](list *[][]T) (last []T, ok bool) {
 	return last, true
 }
 
+// lists keeps the memory of lists of records. It may be used by several goroutines.
+type lists struct {
+	mu   sync.Mutex // guards the following
+	free [][]*kgo.Record
+}
+
+func (l *lists) take() []*kgo.Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list, _ := pop(&l.free)
+	return list
+}
+
+func (l *lists) put(list []*kgo.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.free = append(l.free, list)
+}
+
 // taken are the records of a batch, which are given back with it.
 type taken []*kgo.Record
 
