@@ -273,13 +273,19 @@ func (p ProfileID) IsZero() bool { return p == ProfileID{} }
 // String gives the canonical form with hyphens.
 func (p ProfileID) String() string {
 	var b [36]byte
+	return string(p.Append(b[:0]))
+}
+
+// Append appends what String gives.
+func (p ProfileID) Append(to []byte) []byte {
+	var b [36]byte
 	hex.Encode(b[0:8], p[0:4])
 	hex.Encode(b[9:13], p[4:6])
 	hex.Encode(b[14:18], p[6:8])
 	hex.Encode(b[19:23], p[8:10])
 	hex.Encode(b[24:36], p[10:16])
 	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
-	return string(b[:])
+	return append(to, b[:]...)
 }
 
 // MarshalText writes the same form as String.
