@@ -77,10 +77,7 @@ func (r *Reader) Done() bool {
 
 // Kind gives the kind of the next value without reading it.
 func (r *Reader) Kind() Kind {
-	if r.i < len(r.b) && r.b[r.i] <= ' ' {
-		r.i = skipSpace(r.b, r.i)
-	}
-	if r.bad || r.i >= len(r.b) {
+	if r.i = spaceEnd(r.b, r.i); r.bad || r.i >= len(r.b) {
 		return KindNone
 	}
 	return kinds[r.b[r.i]]
@@ -153,10 +150,7 @@ func (r *Reader) another(closing byte) bool {
 	}
 	b, i, fresh := r.b, r.i, r.fresh
 	r.fresh = false
-	if i < len(b) && b[i] <= ' ' {
-		i = skipSpace(b, i)
-	}
-	if i >= len(b) {
+	if i = spaceEnd(b, i); i >= len(b) {
 		return r.fail()
 	}
 	switch c := b[i]; {
@@ -168,10 +162,7 @@ func (r *Reader) another(closing byte) bool {
 		r.i = i
 		return true
 	case c == ',':
-		if i++; i < len(b) && b[i] <= ' ' {
-			i = skipSpace(b, i)
-		}
-		r.i = i
+		r.i = spaceEnd(b, i+1)
 		return true
 	}
 	return r.fail()
@@ -212,10 +203,7 @@ func (r *Reader) Raw() []byte {
 		return nil
 	}
 	r.fresh = false
-	start := r.i
-	if start < len(r.b) && r.b[start] <= ' ' {
-		start = skipSpace(r.b, start)
-	}
+	start := spaceEnd(r.b, r.i)
 	end := r.value(start, r.depth)
 	if end < 0 {
 		r.fail()

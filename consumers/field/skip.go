@@ -107,11 +107,12 @@ func (t *text) stringEnd(i int) (end int, escaped bool) {
 	at := uint(t.base + i)
 	block, shift := at/blockBytes, at%blockBytes
 	words := m.Stops[block : block+2]
-	stops := words[0]>>shift | words[1]<<(blockBytes-shift)
-	if stops == 0 {
-		return t.longStringEnd(i)
+	if stops := words[0]>>shift | words[1]<<(blockBytes-shift); stops != 0 {
+		i += bits.TrailingZeros64(stops)
+	} else {
+		i = t.farStop(block + 1)
 	}
-	if i += bits.TrailingZeros64(stops); i >= len(t.b) {
+	if i >= len(t.b) {
 		return -1, false
 	}
 	if t.b[i] == '"' {
@@ -120,19 +121,12 @@ func (t *text) stringEnd(i int) (end int, escaped bool) {
 	return skipString(t.b, i)
 }
 
-// longStringEnd is stringEnd where the 64 bytes from i on hold no stop. The marks of a text end with some.
-func (t *text) longStringEnd(i int) (end int, escaped bool) {
-	block := (t.base+i)/blockBytes + 1
+// farStop gives the first stop from a block on. The marks of a text end with some.
+func (t *text) farStop(block uint) int {
 	for t.marks.Stops[block] == 0 {
 		block++
 	}
-	if i = block*blockBytes + bits.TrailingZeros64(t.marks.Stops[block]) - t.base; i >= len(t.b) {
-		return -1, false
-	}
-	if t.b[i] == '"' {
-		return i + 1, false
-	}
-	return skipString(t.b, i)
+	return int(block)*blockBytes + bits.TrailingZeros64(t.marks.Stops[block]) - t.base
 }
 
 func skipWord(b []byte, i int, word string) int {

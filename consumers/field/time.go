@@ -27,11 +27,6 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 
 // TimeOf reads s by ParseTime.
 func TimeOf(s string) Time {
-	if len(s) == commonTimeLength {
-		if value, ok := parseCommonTime(s); ok {
-			return Time{Value: value, Set: true}
-		}
-	}
 	if s = strings.TrimSpace(s); s == "" {
 		return Time{}
 	}

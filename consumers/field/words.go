@@ -34,29 +34,21 @@ func NewWords(lists map[uint8][]string) *Words {
 }
 
 func (w *Words) add(word string, value uint8) {
-	for i := keyHash(word); ; i++ {
-		slot := &w.slots[i%uint64(len(w.slots))]
-		if slot.word == "" {
-			*slot = wordSlot{word, value}
-			w.words++
-			return
-		}
-		if slot.word == word {
-			slot.value |= value
-			return
-		}
+	slot := w.slot(word)
+	if slot.word == "" {
+		w.words++
 	}
+	*slot = wordSlot{word, slot.value | value}
 }
 
 // Of gives what holds for a word, and 0 for any other.
-func (w *Words) Of(word string) uint8 {
+func (w *Words) Of(word string) uint8 { return w.slot(word).value }
+
+// slot gives the slot of a word, or the empty one where it belongs.
+func (w *Words) slot(word string) *wordSlot {
 	for i := keyHash(word); ; i++ {
-		slot := &w.slots[i&uint64(len(w.slots)-1)]
-		if slot.word == word {
-			return slot.value
-		}
-		if slot.word == "" {
-			return 0
+		if slot := &w.slots[i&uint64(len(w.slots)-1)]; slot.word == word || slot.word == "" {
+			return slot
 		}
 	}
 }
