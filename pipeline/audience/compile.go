@@ -115,33 +115,21 @@ func compared[T int | float64 | string](operator string, a, b func(*evaluator) T
 	return func(e *evaluator) bool { return a(e) >= b(e) }
 }
 
-// compileMembership looks a text up in a list of constants.
+// compileMembership looks a text up in a list of constants, of which the optimiser of the language makes a set.
 func compileMembership(n *ast.BinaryNode) condition {
-	a, list := compileOperand(n.Left), map[string]bool{}
-	switch values := n.Right.(type) {
-	case *ast.ConstantNode: // as the optimiser of the language writes it
-		set, ok := values.Value.(map[string]struct{})
-		if !ok {
-			return nil
-		}
-		for v := range set {
-			list[v] = true
-		}
-	case *ast.ArrayNode:
-		for _, v := range values.Nodes {
-			text, ok := v.(*ast.StringNode)
-			if !ok {
-				return nil
-			}
-			list[text.Value] = true
-		}
-	default:
+	a := compileOperand(n.Left)
+	list, ok := n.Right.(*ast.ConstantNode)
+	if !ok || a.text == nil {
 		return nil
 	}
-	if a.text == nil {
+	set, ok := list.Value.(map[string]struct{})
+	if !ok {
 		return nil
 	}
-	return func(e *evaluator) bool { return list[a.text(e)] }
+	return func(e *evaluator) bool {
+		_, in := set[a.text(e)]
+		return in
+	}
 }
 
 // compileOperand compiles a constant, a field of the profile, or sums, differences and products of them.

@@ -1,7 +1,7 @@
 package audience
 
 import (
-	"reflect"
+	"maps"
 	"slices"
 
 	"github.com/seamline/seamline/schemas"
@@ -60,15 +60,7 @@ type environment struct {
 }
 
 // fieldNames lists the names that rules may use, sorted.
-func fieldNames() []string {
-	t := reflect.TypeFor[environment]()
-	names := make([]string, 0, t.NumField())
-	for i := range t.NumField() {
-		names = append(names, t.Field(i).Tag.Get("expr"))
-	}
-	slices.Sort(names)
-	return names
-}
+func fieldNames() []string { return slices.Sorted(maps.Keys(fields)) }
 
 // evaluator runs rules over one profile at one instant, and notes when time alone could change an answer.
 type evaluator struct {
