@@ -145,7 +145,7 @@ func TestThrong(t *testing.T) {
 func TestRowSource(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("decodes many events")
+		t.Skip("skipped with -short: it decodes many events")
 	}
 	s := defaultSettings()
 	source := &rowSource{calls: schemas.FeedClickstream, generator: shoppers.New(shoppersConfig(shoppersPerInsert)), batch: &schemas.Batch{},

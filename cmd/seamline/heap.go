@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+
+	"github.com/seamline/seamline/cmd/seamline/bench"
 )
 
 // heapGrowth is GOGC where nothing else is said. What is on its way in batches is used again and again, so that little becomes garbage;
@@ -32,27 +34,12 @@ func (s *settings) tuneHeap() {
 // machineBytes gives the memory that the process may have: the machine's or the control group's, whichever is less; 0 where neither is known.
 func machineBytes() int64 {
 	least := int64(0)
-	for _, read := range []func() int64{memTotal, groupMax} {
+	for _, read := range []func() int64{bench.MachineMemory, groupMax} {
 		if n := read(); n > 0 && (least == 0 || n < least) {
 			least = n
 		}
 	}
 	return least
-}
-
-// memTotal reads the machine's memory as Linux tells it.
-func memTotal() int64 {
-	text, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "MemTotal:"); ok {
-			n, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
-			return n << 10
-		}
-	}
-	return 0
 }
 
 // groupMax reads the ceiling of the control group; "max" is none.

@@ -113,6 +113,9 @@ func ResidentNow(pid int) int64 {
 	return memoryOf(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:")
 }
 
+// MachineMemory reads how much memory the machine has; 0 where the system does not say.
+func MachineMemory() int64 { return memoryOf("/proc/meminfo", "MemTotal:") }
+
 // memoryOf reads a line in kilobytes.
 func memoryOf(path, key string) int64 {
 	text, err := os.ReadFile(path)
@@ -146,7 +149,7 @@ type Machine struct {
 
 // Look fills what the operating system knows.
 func (m *Machine) Look() {
-	m.Memory = memoryOf("/proc/meminfo", "MemTotal:")
+	m.Memory = MachineMemory()
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.Lines(string(text)) {
 			if name, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(name) == "model name" {
