@@ -144,7 +144,7 @@ func (p *probe) result() (benchResult, error) {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	r := benchResult{Records: p.seen, Events: p.events, Seconds: p.last.Sub(p.start).Seconds(), CPU: ownCPU() - p.startCPU,
-		Collection: collectionShare(), Resident: bench.PeakResident(os.Getpid()), Heap: int64(memory.HeapInuse), Marks: p.marks}
+		Collection: collectionShare(), Resident: bench.PeakResident(os.Getpid()), Marks: p.marks}
 	if p.events == 0 {
 		return r, errors.New("no event was processed")
 	}

@@ -58,9 +58,7 @@ type benchResult struct {
 	Collection float64 // share of the collector
 	Allocs     float64 // per event, in steady state
 	Resident   int64   // bytes, at most
-	Heap       int64   // bytes, in the end
 	StateDir   int64   // bytes, in the end
-	Stages     map[string]float64
 	Marks      []benchMark
 	Latency    latencies
 }
@@ -140,18 +138,6 @@ func (j *benchJob) pipeline(ctx context.Context, s *settings) (benchResult, erro
 	result.StateDir, err = bytesUnder(s.StateDir)
 	if err != nil {
 		return result, err
-	}
-	families, err := registry.Gather()
-	result.Stages = map[string]float64{}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			switch name := f.GetName(); name {
-			case "seamline_line_stage_seconds", "seamline_line_sink_seconds":
-				result.Stages[m.GetLabel()[0].GetValue()] = m.GetHistogram().GetSampleSum()
-			case "seamline_state_checkpoint_seconds":
-				result.Stages["checkpoint"] = m.GetHistogram().GetSampleSum()
-			}
-		}
 	}
 	return result, err
 }

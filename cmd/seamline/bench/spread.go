@@ -50,19 +50,13 @@ type Point struct {
 // Slope is the exponent of the power law that fits best: that of the straight line through the logarithms of the points, by least
 // squares. Points at 0 have no logarithm and are left out. Fewer than two different X give 0.
 func Slope(points []Point) float64 {
-	var n, sumX, sumY, sumXX, sumXY float64
+	logs := make([]Point, 0, len(points))
 	for _, p := range points {
-		if p.X <= 0 || p.Y <= 0 {
-			continue
+		if p.X > 0 && p.Y > 0 {
+			logs = append(logs, Point{X: math.Log(p.X), Y: math.Log(p.Y)})
 		}
-		x, y := math.Log(p.X), math.Log(p.Y)
-		n, sumX, sumY, sumXX, sumXY = n+1, sumX+x, sumY+y, sumXX+x*x, sumXY+x*y
 	}
-	spread := n*sumXX - sumX*sumX
-	if n < 2 || spread < 1e-12 {
-		return 0
-	}
-	return (n*sumXY - sumX*sumY) / spread
+	return Gradient(logs)
 }
 
 // Gradient is the slope of the straight line through points as they are, by least squares; 0 for fewer than two different X.
