@@ -15,7 +15,7 @@ type fold struct {
 	now     func() time.Time
 	moment  schemas.Moment
 	moments int // of the batch
-	cool    func() error
+	cooler  cooler
 	took    []time.Duration // by folder, for the batch
 	sampled []time.Duration
 }
@@ -23,15 +23,9 @@ type fold struct {
 // sampleEvery says of how many moments one is timed by folder: reading the clock for each would cost more than many a moment.
 const sampleEvery = 64
 
-// coolEvery is after how many events the ceiling of memory is kept. Each may come back to some dozen cold pages.
-const coolEvery = 64
-
 // split divides the stages into those that take whole batches and the folders behind them.
 func split(cfg Config) ([]schemas.Stage, *fold) {
-	f := &fold{now: cfg.Clock, cool: cfg.Cool}
-	if f.cool == nil {
-		f.cool = func() error { return nil }
-	}
+	f := &fold{now: cfg.Clock, cooler: cooler{cool: cfg.Cool}}
 	var before []schemas.Stage
 	for _, s := range cfg.Stages {
 		folder, ok := s.(schemas.Folder)
@@ -68,11 +62,6 @@ func (f *fold) apply(b *schemas.Batch) error {
 		// An event from the future is not let to move the clock: it would make everybody else's time pass.
 		if err := f.advance(b, min(e.Time, max(e.Record.Time, b.Latest))); err != nil {
 			return err
-		}
-		if i%coolEvery == 0 {
-			if err := f.cool(); err != nil {
-				return fmt.Errorf("batch %d: %w", b.Number, err)
-			}
 		}
 		f.begin(e)
 		if err := f.step(b, i%sampleEvery == 0); err != nil {
@@ -128,6 +117,9 @@ func (f *fold) begin(e *schemas.Event) {
 
 // step takes the moment through the folders.
 func (f *fold) step(b *schemas.Batch, isSample bool) error {
+	if err := f.cooler.step(); err != nil {
+		return fmt.Errorf("batch %d: %w", b.Number, err)
+	}
 	if !isSample {
 		for _, s := range f.folders {
 			if err := s.Step(b, &f.moment); err != nil {

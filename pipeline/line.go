@@ -58,7 +58,7 @@ type Config struct {
 	BackupBytesMax  int           // of changes that wait to be copied; beyond, a new base is made instead; 0 for the default
 	Leads           func() bool   // whether this instance, and no other, makes the copies
 	Room            func() error  // called before each batch: keeps the memory's ceiling
-	Cool            func() error  // called every few moments: keeps the ceiling within a batch; nil for nothing
+	Cool            func() error  // called every few moments and entries of state: keeps the ceiling within a batch and a checkpoint; nil for nothing
 	CheckpointEvery time.Duration
 	CheckpointMax   int              // moments after which a checkpoint is made early, so that none holds the line for long; 0 for the default
 	Clock           func() time.Time // for durations only, never for results
@@ -100,7 +100,7 @@ func New(cfg Config) (*Line, error) {
 	l := &Line{cfg: cfg, number: point.Batch, positions: append([]schemas.Range(nil), point.Positions...), backup: newBackup(cfg)}
 	for _, s := range cfg.Stages {
 		if k, ok := s.(schemas.Keeper); ok {
-			l.keepers = append(l.keepers, k)
+			l.keepers = append(l.keepers, cooled{Keeper: k, cooler: &cooler{cool: cfg.Cool}})
 		}
 	}
 	l.before, l.fold = split(cfg)

@@ -206,7 +206,12 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 	}
 	// Rows outlive the batch in some sinks, so what they refer to is new for each batch: as much as the batch before needed.
 	states, skus := make([]byte, 0, s.last.states+s.last.states/8), make([]string, 0, s.last.skus+s.last.skus/8)
-	for _, t := range b.Touched {
+	for i, t := range b.Touched {
+		if i%coolEvery == 0 {
+			if err := s.space.Cool(); err != nil {
+				return fmt.Errorf("score: rows of profiles: %w", err)
+			}
+		}
 		b.Profiles = append(b.Profiles, schemas.Profile{Version: b.Number, CartSKUs: skus[len(skus):]})
 		p := &b.Profiles[len(b.Profiles)-1]
 		if !s.profile(p, t.Profile, schemas.FieldsAll) {
@@ -229,6 +234,9 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 	s.metrics.carts.Set(float64(s.cartCount))
 	return nil
 }
+
+// coolEvery is after how many profiles, each on some dozen pages, the ceiling of memory is kept.
+const coolEvery = 64
 
 // addOwners completes Touched, which stays in order of index.
 func (s *Stage) addOwners(b *schemas.Batch) {
