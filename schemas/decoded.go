@@ -27,6 +27,7 @@ type Decoded struct {
 	text        texts
 	identifiers slab[Identifier] // of all events, one behind the other, so that they are walked over in the order of memory
 	items       slab[Item]
+	consents    slab[Consent]
 }
 
 // Marks are notes on the text of a record, taken in one pass over it, so that its readers need not search its bytes again. They belong to
@@ -55,6 +56,7 @@ func (d *Decoded) Reset() {
 	}
 	d.identifiers.reset()
 	d.items.reset()
+	d.consents.reset()
 	clear(d.Rejects)
 	d.Events, d.Rejects, d.Dropped = d.Events[:0], d.Rejects[:0], d.Dropped[:0]
 	d.Element, d.record, d.Marks.Text = 0, nil, nil
@@ -71,8 +73,8 @@ func (d *Decoded) Grow(events int) {
 // Begin starts a record: rejects and events that follow belong to it.
 func (d *Decoded) Begin(r *Record) { d.record, d.Element, d.Marks.Text = r, 0, nil }
 
-// Event appends an empty event for the caller to fill and gives a pointer that is valid until the next call. Until then, identifiers and
-// items may be appended to it.
+// Event appends an empty event for the caller to fill and gives a pointer that is valid until the next call. Until then, identifiers,
+// items and consents may be appended to it.
 func (d *Decoded) Event() *Event {
 	d.close()
 	if len(d.Events) < cap(d.Events) {
@@ -82,7 +84,7 @@ func (d *Decoded) Event() *Event {
 	}
 	e := &d.Events[len(d.Events)-1]
 	e.Record, e.Element = d.record, d.Element
-	e.Identifiers, e.Items = d.identifiers.rest(), d.items.rest()
+	e.Identifiers, e.Items, e.Consents = d.identifiers.rest(), d.items.rest(), d.consents.rest()
 	return e
 }
 
@@ -90,7 +92,7 @@ func (d *Decoded) Event() *Event {
 func (d *Decoded) close() {
 	if last := len(d.Events) - 1; last >= 0 {
 		e := &d.Events[last]
-		e.Identifiers, e.Items = d.identifiers.keep(e.Identifiers), d.items.keep(e.Items)
+		e.Identifiers, e.Items, e.Consents = d.identifiers.keep(e.Identifiers), d.items.keep(e.Items), d.consents.keep(e.Consents)
 	}
 }
 
@@ -100,7 +102,8 @@ func (d *Decoded) Discard() {
 	e := &d.Events[last]
 	clear(e.Identifiers)
 	clear(e.Items)
-	d.identifiers.open, d.items.open = false, false
+	clear(e.Consents)
+	d.identifiers.open, d.items.open, d.consents.open = false, false, false
 	e.reset()
 	d.Events = d.Events[:last]
 }

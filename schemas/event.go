@@ -44,6 +44,11 @@ type Item struct {
 	Cost      Decimal `json:"cost,omitempty"` // of the whole line
 }
 
+// Events of the catalog are in canonical form like all others. A price_change has SKU, Amount (what the product costs now), Currency, StoreID
+// (empty: everywhere), PageURL (its page), Variant (in_stock, out_of_stock, preorder, backorder; empty where nothing was said), and one item
+// with Name, Category, Brand, UnitPrice (list price), Discount (list price less Amount), Total (Amount) and Cost (of one piece). A
+// stock_change has SKU, StoreID (empty: online), Quantity (pieces there now, absolute), and Variant.
+
 // Event is one thing that happened, in canonical form. Decoders fill the first part; each later part names who fills it.
 // Strings may alias the bytes of the record they came from: they live as long as the batch, and state copies what it keeps.
 type Event struct {
@@ -75,6 +80,11 @@ type Event struct {
 	Country      string   `json:"country,omitempty"`    // ISO 3166 alpha-2, upper case
 	Properties   string   `json:"properties,omitempty"` // JSON object of what has no column; "" for none; never contact data
 	Items        []Item   `json:"items,omitempty"`
+
+	Consents  []Consent `json:"consents,omitempty"`   // of consent_update: answers by purpose
+	Answer    Answer    `json:"answer,omitzero"`      // of survey_answer
+	AccountID string    `json:"account_id,omitempty"` // company or other group that the person acts for
+	Redeemed  Decimal   `json:"redeemed,omitempty"`   // part of an order's amount that was paid with loyalty points or vouchers
 
 	Command Command `json:"command,omitzero"` // of the feed of commands; its Kind is CommandNone for what happened to people
 

@@ -16,6 +16,7 @@ const (
 	FieldsMessages                    // what happened to messages
 	FieldsIdentity                    // identifiers
 	FieldsStage                       // stage of the journey, and since when
+	FieldsScores                      // what is computed of all the others and of the population
 	FieldsClock                       // nothing of the profile, but time passed
 )
 

@@ -91,6 +91,8 @@ type Profile struct {
 
 	Email EmailTotals
 
+	Scores *Scores // nil where nobody reads them: in moments, but for rules that do
+
 	State []byte // serialized leaves; enough to go on from
 }
 
