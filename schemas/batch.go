@@ -60,6 +60,7 @@ type Batch struct {
 
 	// Filled by score.
 	Profiles       []Profile      // in the order of Touched
+	StageChanges   []StageChange  // of journeys, in the order in which they happened
 	Models         []Model        // fitted anew
 	SessionAliases []SessionAlias // made
 	Accounts       []Account      // changed, in the order of their first appearance
@@ -91,7 +92,7 @@ func (b *Batch) Reset() {
 		Ranges: b.Ranges[:0], Records: b.Records[:0], Events: b.Events[:0], Rejects: b.Rejects[:0], Dropped: b.Dropped[:0],
 		Arenas: b.Arenas, IDs: b.IDs[:0],
 		Decisions: b.Decisions[:0], Identifiers: b.Identifiers[:0], Aliases: b.Aliases[:0], Attributions: b.Attributions[:0], Touched: b.Touched[:0],
-		Profiles: b.Profiles[:0], Models: b.Models[:0], SessionAliases: b.SessionAliases[:0], Accounts: b.Accounts[:0], Memberships: b.Memberships[:0], Changes: b.Changes[:0], Took: b.Took[:0],
+		Profiles: b.Profiles[:0], StageChanges: b.StageChanges[:0], Models: b.Models[:0], SessionAliases: b.SessionAliases[:0], Accounts: b.Accounts[:0], Memberships: b.Memberships[:0], Changes: b.Changes[:0], Took: b.Took[:0],
 	}
 }
 

@@ -63,8 +63,9 @@ type Profile struct {
 	Channels  [ChannelCount]ChannelTotals
 	Events    uint64
 
-	Stage      JourneyStage
-	StageSince Time
+	Stage       JourneyStage
+	StageSince  Time
+	StageReason string // in words
 
 	Sessions         uint32
 	ProductViews     uint64
@@ -94,6 +95,16 @@ type Profile struct {
 	Scores *Scores // nil where nobody reads them: in moments, but for rules that do
 
 	State []byte // serialized leaves; enough to go on from
+}
+
+// StageChange is one step of a person's journey.
+type StageChange struct {
+	Profile   uint32
+	ProfileID ProfileID
+	Time      Time
+	From, To  JourneyStage
+	IsFirst   bool // From says nothing: the person is new
+	Reason    string
 }
 
 // Membership is one row of audience_members: whether a profile is in an audience now.

@@ -29,6 +29,9 @@ var identity = []string{"events_leaf", "order_lines_leaf", "leaf_profiles", "pro
 	"leaves_settled", "events_resolved_leaves", "order_lines_current_leaves", "profile_aliases_dict_old",
 	"profile_aliases_dict_direct", "identity_links"}
 
+// scoring is what migration 4 adds: the scores of people, what they are computed from beside events, and the views for analysts.
+var scoring = []string{"profiles_scores", "models", "session_aliases", "accounts", "catalog", "stock", "consents", "survey_answers"}
+
 // Migration is one step of the schema, forward only. Its statements may run again: each says IF NOT EXISTS or the like.
 type Migration struct {
 	Version    uint32 // from 1, without gaps
@@ -53,7 +56,7 @@ type Values struct {
 // Migrations lists all migrations in order. A further one names further files of this folder.
 func Migrations() []Migration {
 	return []Migration{{Version: 1, Name: "initial", Statements: read(initial...)}, {Version: 2, Name: "replay", Statements: read(replay...)},
-		{Version: 3, Name: "identity", Statements: read(identity...)}}
+		{Version: 3, Name: "identity", Statements: read(identity...)}, {Version: 4, Name: "scoring", Statements: read(scoring...)}}
 }
 
 // History is the table that remembers which migrations were applied. It is there before the first of them.

@@ -1,0 +1,21 @@
+CREATE TABLE IF NOT EXISTS {database}.catalog {on_cluster}
+(
+    sku String COMMENT 'Product',
+    store_id LowCardinality(String) COMMENT 'Store that the price is of; empty for everywhere else',
+    name String COMMENT 'Name of the product' CODEC(ZSTD(1)),
+    category LowCardinality(String) COMMENT 'Category of the product',
+    brand LowCardinality(String) COMMENT 'Brand of the product',
+    price Decimal(18, 4) COMMENT 'What the product costs now',
+    list_price Decimal(18, 4) COMMENT 'What it costs without discount',
+    cost Decimal(18, 4) COMMENT 'Cost of one piece; 0 where unknown',
+    currency LowCardinality(String) COMMENT 'ISO 4217 code of all money of the row',
+    availability LowCardinality(String) COMMENT 'in_stock, out_of_stock, preorder or backorder; empty where nothing was said',
+    page_url String COMMENT 'Page of the product' CODEC(ZSTD(1)),
+    since DateTime64(3, 'UTC') COMMENT 'Time of the event that said so: the newest event of a product and store counts',
+    _batch UInt64 COMMENT 'Number of the batch that wrote the row' CODEC(Delta, ZSTD(1)),
+    _version UInt128 COMMENT 'Time of the event, then a hash of its source and id: the largest row of a key counts, whatever order events came in' CODEC(ZSTD(1))
+)
+ENGINE = {replicated}ReplacingMergeTree(_version)
+ORDER BY (sku, store_id)
+SETTINGS non_replicated_deduplication_window = 100000, replicated_deduplication_window = 100000, replicated_deduplication_window_seconds = 604800
+COMMENT 'One row per product and store, as the newest price_change event told'
