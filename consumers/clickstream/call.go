@@ -34,7 +34,8 @@ type call struct {
 type context struct {
 	person      person
 	externalIDs []schemas.Identifier
-	consent     []byte
+	consent     []byte // preferences by category
+	management  []byte // RudderStack's form of the same
 	pageURL     string
 	pagePath    string
 	referrer    string

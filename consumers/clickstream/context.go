@@ -32,6 +32,8 @@ func (c *context) read(r *field.Reader) {
 					r.Skip()
 				}
 			}
+		case "consentManagement", "consent_management":
+			c.management = r.Raw()
 		case "os":
 			set(&c.system, r.Member("name"))
 		case "library":

@@ -15,6 +15,12 @@ import (
 type Config struct {
 	// CorrectSkew takes the client's clock error out of event times; see clock.go. Without it, the client's time stands.
 	CorrectSkew bool
+
+	// Categories tells which purposes the categories of consent tools stand for; nil for the well-known ones. The setting is consent's.
+	Categories *field.Categories
+	// ConsentFeed reads every call that carries consent as the news of it, whatever else it says: so calls are read on the feed of
+	// consent. It is no setting.
+	ConsentFeed bool
 }
 
 // DefaultConfig gives the settings that hold when nothing is said.
@@ -34,6 +40,9 @@ type Decoder struct {
 
 // New gives a decoder.
 func New(config Config) *Decoder {
+	if config.Categories == nil {
+		config.Categories = field.DefaultCategories()
+	}
 	return &Decoder{config: config, scratches: sync.Pool{New: func() any { return new(scratch) }}}
 }
 

@@ -33,6 +33,7 @@ type facts struct {
 	linkURL      string
 	armName      string
 	armID        string
+	survey       survey
 	dwellMillis  int64
 }
 
@@ -71,6 +72,7 @@ func (f *facts) readProperties(r *field.Reader, s *scratch, what meaning) {
 		case groups&groupProduct != 0 && what.role&roleProduct != 0 && f.readProduct(r, s):
 		case groups&groupPage != 0 && what.role&rolePage != 0 && f.readPage(r):
 		case groups&groupMessage != 0 && what.role&(roleMessage|roleExperiment) != 0 && f.readMessage(r, what):
+		case groups&groupSurvey != 0 && what.role&roleSurvey != 0 && f.survey.read(r, s):
 		case groups&groupOther != 0 && f.readOther(r):
 		default:
 			s.keep(r)
@@ -91,6 +93,7 @@ const (
 	groupPage
 	groupMessage
 	groupOther
+	groupSurvey
 )
 
 // propertyGroups tells by the key of a property which groups may have it, so that most keys are looked up once. A key that is missing
@@ -104,6 +107,7 @@ var propertyGroups = field.NewWords(map[uint8][]string{
 		"email_id", "emailId", "message_id", "messageId", "link_url", "linkUrl"},
 	groupOther: {"email", "phone", "loyalty_id", "loyaltyId", "campaign_id", "campaignId", "campaign_name", "campaignName", "dwell_ms", "dwellMs",
 		"engagement_time_msec", "time_on_page", "timeOnPage"},
+	groupSurvey: {"survey_id", "surveyId", "survey", "kind", "survey_type", "surveyType", "score", "nps", "csat", "rating", "comment"},
 })
 
 // readTraits reads the traits of an identify call; a name in them is a person's.

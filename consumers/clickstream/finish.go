@@ -1,7 +1,7 @@
 package clickstream
 
 import (
-	"encoding/binary"
+	"cmp"
 
 	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
@@ -26,6 +26,12 @@ func (s *scratch) finish(raw []byte) {
 		s.out.Reject(schemas.ReasonMissingField, "event")
 		return
 	}
+	news := s.config.ConsentFeed && what.role&roleConsent == 0 && c.context.hasConsent()
+	if news {
+		// What else the call says belongs to the feed of behaviour.
+		what = meaning{kind: schemas.TypeConsentUpdate, role: roleConsent}
+		c.properties, s.early.done = nil, false
+	}
 	if name := c.badTime(); name != "" {
 		s.out.Reject(schemas.ReasonImpossibleTime, name+" is no time")
 		return
@@ -38,6 +44,10 @@ func (s *scratch) finish(raw []byte) {
 		return
 	}
 	s.name(e, raw)
+	if news {
+		// The same call may stand on the feed of behaviour, where its id is another event's.
+		e.ID = s.concat(e.ID, ":consent")
+	}
 }
 
 // fill fills all of the event but its id, or says why it cannot be.
@@ -73,9 +83,15 @@ func (s *scratch) fill(e *schemas.Event, what meaning) (schemas.Reason, string) 
 	if reason, detail := f.trade(s, e, what); reason != "" {
 		return reason, detail
 	}
-	if what.role&roleConsent != 0 && !s.consent() {
+	if what.role&roleConsent != 0 && !s.consent(e) {
 		return schemas.ReasonMissingField, "context.consent.categoryPreferences"
 	}
+	if what.role&roleSurvey != 0 {
+		if detail := f.answer(s, e); detail != "" {
+			return schemas.ReasonMalformed, detail
+		}
+	}
+	e.AccountID = cmp.Or(c.groupID, c.context.groupID)
 	e.Properties = s.properties.String(s.out)
 	return "", ""
 }
@@ -115,35 +131,6 @@ func (s *scratch) who(e *schemas.Event) {
 	}
 }
 
-// consent keeps the preferences by category and tells whether there are any. No preference in an object that is there means no to all.
-func (s *scratch) consent() bool {
-	r := field.NewReader(s.call.context.consent, s.out)
-	if r.Kind() != field.KindObject {
-		return false
-	}
-	// Only truth values are kept, so that nothing but consent can hide here.
-	var buffer [512]byte
-	text := append(buffer[:0], '{')
-	r.Object()
-	for r.Next() {
-		given := r.Bool()
-		if !given.Set {
-			continue
-		}
-		if len(text) > 1 {
-			text = append(text, ',')
-		}
-		text = append(field.AppendQuoted(text, r.Key), ':')
-		if given.Value {
-			text = append(text, "true"...)
-		} else {
-			text = append(text, "false"...)
-		}
-	}
-	s.properties.AddTrusted("consent", append(text, '}'))
-	return true
-}
-
 // name gives the event its id: the producer's, or a hash of the call's bytes. Where the call does not say when it happened, its time and
 // its place in the record are part of the hash, since the same bytes may well be sent again for another view of the same page.
 func (s *scratch) name(e *schemas.Event, raw []byte) {
@@ -151,12 +138,9 @@ func (s *scratch) name(e *schemas.Event, raw []byte) {
 	if e.ID = c.messageID; e.ID != "" {
 		return
 	}
+	at := e.Time
 	if c.timestamp.Set || c.original.Set {
-		e.ID = field.ContentID(s.out, e.Source, raw)
-		return
+		at = 0
 	}
-	var when [16]byte
-	binary.BigEndian.PutUint64(when[:8], uint64(e.Time))
-	binary.BigEndian.PutUint64(when[8:], uint64(s.out.Element))
-	e.ID = field.IDOf(s.out, e.Source, field.ContentID(s.out, e.Source, raw), string(when[:]))
+	e.ID = field.ElementID(s.out, e.Source, raw, at)
 }

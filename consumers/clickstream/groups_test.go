@@ -12,9 +12,9 @@ import (
 func TestPropertyGroups(t *testing.T) {
 	t.Parallel()
 	readers := map[string]uint8{"facts.readTrade": groupTrade, "facts.readProduct": groupProduct, "product.read": groupProduct, "facts.readPage": groupPage,
-		"facts.readMessage": groupMessage, "facts.readOther": groupOther}
+		"facts.readMessage": groupMessage, "facts.readOther": groupOther, "survey.read": groupSurvey}
 	want := map[string]uint8{}
-	for _, name := range []string{"facts.go", "trade.go"} {
+	for _, name := range []string{"facts.go", "trade.go", "survey.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		if err != nil {
 			t.Fatal(err)

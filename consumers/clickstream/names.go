@@ -17,6 +17,7 @@ const (
 	roleMessage                     // properties describe a message to the person
 	roleExperiment                  // properties name an experiment and its arm
 	roleConsent                     // context.consent is the news
+	roleSurvey                      // properties are an answer to a survey
 	roleNamed                       // the name stays in properties as "event"
 )
 
@@ -92,7 +93,7 @@ var nameTable = []struct {
 		"Application Foregrounded", "Application Uninstalled", "Application Crashed"}},
 	// Experiments, surveys, consent, visits.
 	{meaning{kind: schemas.TypeCustom, role: roleNamed | roleExperiment}, []string{"Experiment Viewed", "Viewed Experiment"}},
-	{meaning{kind: schemas.TypeSurveyAnswer}, []string{"Survey Answered", "Answered Survey", "Survey Submitted"}},
+	{meaning{kind: schemas.TypeSurveyAnswer, role: roleSurvey}, []string{"Survey Answered", "Answered Survey", "Survey Submitted"}},
 	{meaning{kind: schemas.TypeConsentUpdate, role: roleConsent}, []string{"Segment Consent Preference Updated", "Segment Consent Preference"}},
 	{meaning{schemas.TypeStoreVisit, schemas.ChannelStore, 0}, []string{"Store Visited", "Visited Store", "Store Visit", "Store Entered", "Entered Store",
 		"Store Checked In"}},

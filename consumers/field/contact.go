@@ -118,3 +118,26 @@ func EmailLike(s string) bool {
 	dot := strings.LastIndexByte(domain, '.')
 	return dot > 0 && dot < len(domain)-1 && strings.IndexByte(domain, '@') < 0
 }
+
+// freeTextMax and freeDigitsMax bound what people type: longer texts, and those with the digits of a phone number, may hold contact data.
+const (
+	freeTextMax   = 200
+	freeDigitsMax = 6
+)
+
+// FreeText gives a text that somebody typed, and an empty one where it may hold contact data.
+func FreeText(text string) string {
+	if len(text) > freeTextMax || strings.IndexByte(text, '@') >= 0 {
+		return ""
+	}
+	digits := 0
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; c >= '0' && c <= '9' {
+			digits++
+		}
+	}
+	if digits > freeDigitsMax {
+		return ""
+	}
+	return text
+}

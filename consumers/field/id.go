@@ -43,6 +43,18 @@ func ContentID(out *schemas.Decoded, prefix string, content []byte) string {
 	return out.Text(appendSum(buffer[:0], prefix, content))
 }
 
+// ElementID makes an event id of the bytes of a whole element, as ContentID does, where at is 0: then the element itself tells when it
+// happened. Elsewhere its time and its place in the record are part of the hash, since the same bytes may well be sent again.
+func ElementID(out *schemas.Decoded, prefix string, content []byte, at schemas.Time) string {
+	if at == 0 {
+		return ContentID(out, prefix, content)
+	}
+	var when [16]byte
+	binary.BigEndian.PutUint64(when[:8], uint64(at))
+	binary.BigEndian.PutUint64(when[8:], uint64(out.Element))
+	return IDOf(out, prefix, ContentID(out, prefix, content), string(when[:]))
+}
+
 // IntText writes n into the arena of out; small numbers need no memory.
 func IntText(out *schemas.Decoded, n int64) string {
 	if n >= 0 && n < 100 {

@@ -27,7 +27,7 @@ func (s *scratch) describe(e *schemas.Event) {
 	to.AddText("register_id", p.registerID)
 	to.AddText("clerk_id", plainID(p.clerkID))
 	to.AddText("status", p.status)
-	to.AddText("reason", freeText(p.reason))
+	to.AddText("reason", field.FreeText(p.reason))
 	if e.Type == schemas.TypeCustom && p.total.Set {
 		to.AddDecimal("amount", p.total.Value)
 	}
@@ -42,30 +42,6 @@ func (s *scratch) describe(e *schemas.Event) {
 	s.describeCoupons()
 	s.describeTenders()
 	e.Properties = to.String(s.out)
-}
-
-// freeTextMax and freeDigitsMax bound what people at the till type: longer texts, and those with the digits of a phone number, may
-// hold contact data.
-const (
-	freeTextMax   = 200
-	freeDigitsMax = 6
-)
-
-// freeText gives a text that somebody typed, unless it may hold contact data.
-func freeText(text string) string {
-	if len(text) > freeTextMax {
-		return ""
-	}
-	digits := 0
-	for i := 0; i < len(text); i++ {
-		if c := text[i]; c >= '0' && c <= '9' {
-			digits++
-		}
-	}
-	if digits > freeDigitsMax {
-		return ""
-	}
-	return plainID(text)
 }
 
 // plainID gives an id, unless it is an e-mail address, by which some tills name their clerks.

@@ -16,6 +16,11 @@ func (s *scratch) finish() {
 		return
 	}
 	p := &s.receipt
+	redeemed := p.redeemed()
+	if p.bad != "" {
+		s.out.Reject(schemas.ReasonMalformed, p.bad+outOfRange)
+		return
+	}
 	e := s.out.Event()
 	e.ID, e.Source, e.Channel, e.Type, e.Time = p.eventID, p.source, p.channel, p.kind, p.time.Value
 	if p.kind == schemas.TypeRefund && p.refundID != "" {
@@ -26,10 +31,16 @@ func (s *scratch) finish() {
 	if e.Currency = field.Currency(p.currency); e.Currency == "" {
 		e.Currency = s.currency
 	}
+	if e.Type != schemas.TypeCustom {
+		e.Redeemed = redeemed
+	}
 	s.order(e)
 	s.who(e)
 	s.describe(e)
 }
+
+// outOfRange ends the detail of a reject.
+const outOfRange = " is no number, or out of range"
 
 // check finds the receipt's amount, and why it cannot be an event.
 func (p *receipt) check() (amount schemas.Decimal, reason schemas.Reason, detail string) {
@@ -44,7 +55,7 @@ func (p *receipt) check() (amount schemas.Decimal, reason schemas.Reason, detail
 	}
 	switch {
 	case p.bad != "":
-		return 0, schemas.ReasonMalformed, p.bad + " is no number, or out of range"
+		return 0, schemas.ReasonMalformed, p.bad + outOfRange
 	case !p.time.Set:
 		return 0, schemas.ReasonImpossibleTime, "no time given"
 	case p.time.Bad || p.time.Value == 0:

@@ -293,3 +293,29 @@ func TestBrokenPOSLogLeavesNothing(t *testing.T) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 }
+
+// Points of any till and vouchers of Seamline receipts are redeemed; gift cards and other tills' vouchers are money paid before.
+func TestRedeemed(t *testing.T) {
+	t.Parallel()
+	f := func(value, want string) {
+		t.Helper()
+		out := decode(t, DefaultConfig(), []byte(value))
+		got := told(out)
+		if len(out.Events) > 0 {
+			got = out.Events[0].Redeemed.String()
+		}
+		if got != want {
+			t.Errorf("%s\n got %s\nwant %s", value, got, want)
+		}
+	}
+	const receipt = `{"receipt_id":"r","store_id":"s","time":"2026-03-01T10:00:00Z","type":"%s","total":"20","tenders":[%s]}`
+	f(fmt.Sprintf(receipt, "sale", `{"type":"voucher","amount":"5.50"},{"type":"card","amount":9},{"type":"Loyalty Points","amount":4.5},{"type":"gift","amount":1}`), "10")
+	f(fmt.Sprintf(receipt, "refund", `{"type":"points","amount":"-5"}`), "5")
+	f(fmt.Sprintf(receipt, "sale", `{"type":"gift","amount":20}`), "0")
+	f(fmt.Sprintf(receipt, "sale", `{"type":"voucher"}`), "0")
+	f(fmt.Sprintf(receipt, "sale", `{"type":"voucher","amount":"99999999999999"},{"type":"voucher","amount":"99999999999999"}`), "malformed: the sum is no number, or out of range")
+	const lightspeed = `{"id":"s","outlet_id":"o","sale_date":"2026-01-02 03:04:05","status":"CLOSED","total_price":20,"register_sale_payments":[{"name":"%s","amount":8}]}`
+	f(fmt.Sprintf(lightspeed, "Loyalty"), "8")
+	f(fmt.Sprintf(lightspeed, "Gift Card"), "0")
+	f(fmt.Sprintf(lightspeed, "Voucher"), "0")
+}
