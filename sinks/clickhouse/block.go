@@ -49,6 +49,13 @@ var keys = map[string]string{
 	"audience_changes": "audience, sequence",
 	"profile_aliases":  "alias_id",
 	"leaf_profiles":    "leaf",
+	"models":           "name, version",
+	"session_aliases":  "session_id",
+	"accounts":         "id",
+	"catalog":          "sku, store_id",
+	"stock":            "sku, store_id",
+	"consents":         "time, source, event_id, purpose",
+	"survey_answers":   "time, source, event_id",
 	"commits":          "pipeline, batch",
 	"state_backups":    "pipeline, generation, batch, part",
 	"squash_points":    "epoch, step",
@@ -137,6 +144,9 @@ func uint8s() fixed[uint8]                       { return fixed[uint8]{kind: pro
 func uint16s() fixed[uint16]                     { return fixed[uint16]{kind: proto.ColumnTypeUInt16} }
 func uint32s() fixed[uint32]                     { return fixed[uint32]{kind: proto.ColumnTypeUInt32} }
 func uint64s() fixed[uint64]                     { return fixed[uint64]{kind: proto.ColumnTypeUInt64} }
+func int8s() fixed[int8]                         { return fixed[int8]{kind: proto.ColumnTypeInt8} }
+func float32s() fixed[float32]                   { return fixed[float32]{kind: proto.ColumnTypeFloat32} }
+func float64s() fixed[float64]                   { return fixed[float64]{kind: proto.ColumnTypeFloat64} }
 func bools() fixed[bool]                         { return fixed[bool]{kind: proto.ColumnTypeBool} }
 func ids() uuids                                 { return uuids{fixed[[16]byte]{kind: proto.ColumnTypeUUID}} }
 func bytes16(t proto.ColumnType) fixed[[16]byte] { return fixed[[16]byte]{kind: t} }

@@ -17,6 +17,7 @@ type builder struct {
 	words  int // distinct values of columns with few
 
 	identifiers, positions, sequence uint64
+	fits                             uint32
 }
 
 var start = schemas.TimeOf(time.Date(2026, 1, 15, 8, 0, 0, 0, time.UTC))
@@ -87,6 +88,7 @@ func (r *builder) batch(number uint64) *schemas.Batch {
 		r.identity(b)
 		r.person(b)
 		r.audience(b)
+		r.population(b)
 	}
 	b.Took = []schemas.StageTook{{Stage: "decode", Nanos: r.Int64N(1e12)}, {Stage: "stitch", Nanos: 999}}
 	return b
@@ -95,6 +97,9 @@ func (r *builder) batch(number uint64) *schemas.Batch {
 func (r *builder) record(offset int64) *schemas.Record {
 	return &schemas.Record{Topic: r.word(), Partition: r.Int32N(100), Offset: offset, Time: r.time(), Key: r.bytes(20)}
 }
+
+// rareTypes are those whose events fill a table of their own: each is there in every batch that is not small.
+var rareTypes = []schemas.Type{schemas.TypeOrder, schemas.TypePriceChange, schemas.TypeStockChange, schemas.TypeConsentUpdate, schemas.TypeSurveyAnswer}
 
 func (r *builder) event(batch uint64, i int) *schemas.Event {
 	e := &schemas.Event{
@@ -112,6 +117,22 @@ func (r *builder) event(batch uint64, i int) *schemas.Event {
 	e.Leaf = r.Uint32()
 	if r.IntN(4) > 0 {
 		e.Profile, e.ProfileID = 1, r.id()
+	}
+	if i < len(rareTypes) && r.events > 20 {
+		e.Type = rareTypes[i]
+	}
+	switch e.Type {
+	case schemas.TypePriceChange, schemas.TypeStockChange:
+		e.SKU = fmt.Sprintf("%d-%d %s", batch, i, e.SKU)
+		if r.IntN(2) == 0 {
+			e.Items = []schemas.Item{{Name: r.text(30), Category: r.word(), Brand: r.word(), UnitPrice: 1 + r.decimal(), Cost: r.decimal()}}
+		}
+	case schemas.TypeConsentUpdate:
+		for _, p := range r.Perm(schemas.PurposeCount)[:1+r.IntN(schemas.PurposeCount)] {
+			e.Consents = append(e.Consents, schemas.Consent{Purpose: schemas.Purpose(p), State: schemas.ConsentState(r.IntN(3))})
+		}
+	case schemas.TypeSurveyAnswer:
+		e.Answer = schemas.Answer{Survey: r.word(), Kind: schemas.SurveyKind(1 + r.IntN(2)), Score: int8(r.IntN(11))}
 	}
 	if e.OrderSign() != 0 {
 		e.OrderID = fmt.Sprintf("order %d-%d", batch, i)
@@ -154,7 +175,52 @@ func (r *builder) person(b *schemas.Batch) {
 	for range r.IntN(4) {
 		p.CartSKUs = append(p.CartSKUs, r.text(20))
 	}
+	if r.IntN(5) > 0 {
+		p.Scores = r.scores()
+	}
 	b.Profiles = append(b.Profiles, p)
+}
+
+func (r *builder) scores() *schemas.Scores {
+	n8, n32, share := func() uint8 { return uint8(r.Uint32()) }, func() uint32 { return r.Uint32() }, func() float32 { return r.Float32() }
+	s := &schemas.Scores{At: r.time(), Models: n32(), RecencyQuintile: n8(), FrequencyQuintile: n8(), MonetaryQuintile: n8(), RepeatDays: n32(),
+		RepeatSpan: n32(), Tenure: n32(), AliveBGNBD: share(), AliveMBGNBD: share(), ExpectedOrders: share(), ExpectedOrdersBGNBD: share(), NextOrder: r.time(),
+		RepeatValueMean: r.decimal(), ExpectedValue: r.decimal(), LifetimeValue: r.decimal(), Gap: share(), HiatusChurn: r.IntN(2) == 0, Churn: share(),
+		Propensity: share(), CartConversion: share(), Engagement: share(), ReadingMS: r.Int64(), ReadingPages: n32(), SendHour: n8(), SendHourBest: n8(),
+		SendHourClicks: n32(), SendHourSends: n32(), Omnichannel: share(), Handovers: n32(), ChannelSwitches: n32(), Lines: n32(), PromotedLines: n32(),
+		Discount: r.decimal(), List: r.decimal(), DiscountShare: share(), DiscountDepth: share(), PriceSensitivity: share(), NPS: int8(r.IntN(12) - 1),
+		CSAT: int8(r.IntN(7) - 1), AnsweredAt: r.time(), Satisfaction: share(), LoyaltyPoints: r.Int64() - r.Int64(), LoyaltyEarned: r.Int64(),
+		LoyaltyBurned: r.Int64(), LoyaltyExpired: r.Int64(), Margin: r.decimal(), GoodsCost: r.decimal(), ChannelCost: r.decimal(), ConsentAt: r.time()}
+	for _, shares := range []*[schemas.ChannelCount]float32{&s.ChannelBrowse, &s.ChannelRespond, &s.ChannelBuy} {
+		for c := 1; c < schemas.ChannelCount; c++ {
+			if r.IntN(3) == 0 {
+				shares[c] = share()
+			}
+		}
+	}
+	for i := range r.IntN(schemas.ScoreCount + 1) {
+		s.Categories = append(s.Categories, schemas.Weighed{Word: fmt.Sprint(i, r.word()), Weight: share() - 0.5})
+		s.Brands = append(s.Brands, schemas.Weighed{Word: fmt.Sprint(9-i, r.word()), Weight: share()})
+		s.Recommended = append(s.Recommended, schemas.Recommendation{SKU: r.text(20), Score: share(), Reason: r.word()})
+	}
+	for p := range s.Consent {
+		s.Consent[p] = schemas.ConsentState(r.IntN(3))
+	}
+	return s
+}
+
+// population makes what the score stage knows of the population, of sessions and of companies, under names that no other batch has.
+func (r *builder) population(b *schemas.Batch) {
+	r.fits++
+	m := schemas.Model{Name: r.word(), Version: r.fits, FittedAt: r.time(), People: r.Uint64(), LogLikelihood: -r.Float64()}
+	for i := range r.IntN(4) {
+		m.Parameters = append(m.Parameters, schemas.Parameter{Name: fmt.Sprint("p", i), Value: r.NormFloat64()})
+	}
+	b.Models = append(b.Models, m)
+	b.SessionAliases = append(b.SessionAliases, schemas.SessionAlias{SessionID: r.Uint64(), Became: r.Uint64()})
+	b.Accounts = append(b.Accounts, schemas.Account{ID: fmt.Sprint(b.Number, "/", r.fits, r.text(10)), Source: r.word(), Version: b.Number, People: r.Uint32(),
+		Stage: schemas.JourneyStage(r.IntN(schemas.JourneyCount)), Events: r.Uint64(), Sessions: r.Uint32(), Views: r.Uint64(), Orders: r.Int64() - r.Int64(),
+		Revenue: r.decimal(), Currency: r.word(), First: r.time(), Last: r.time(), Demo: r.time(), Traits: r.text(100)})
 }
 
 func (r *builder) audience(b *schemas.Batch) {

@@ -54,10 +54,8 @@ var bookkeeping = map[string][]string{"": {"_batch", "_version", "version", "pro
 // apart are tables about batches, state and squashing, which no comparison is about.
 var apart = []string{"commits", "state_backups", "squash_points"}
 
-// resolved are the tables whose rows are compared by the person that they belong to now, since one database may have been squashed.
-var resolved = []string{"events", "order_lines"}
-
-// personPlace stands in an expression for the person that a row belongs to now.
+// personPlace stands in an expression for the person that a row belongs to now. Rows of squashedTables are compared by that person, since
+// one database may have been squashed.
 const personPlace = "{person}"
 
 // Compare tells for every table how two databases of one server differ, by key and as FINAL shows them: such as that of a live run and
@@ -143,7 +141,7 @@ func (c *comparison) readColumns(ctx context.Context, conn driver.Conn) error {
 		switch {
 		case kind == "JSON":
 			name = "toString(" + name + ")"
-		case name == "profile_id" && slices.Contains(resolved, c.table):
+		case name == "profile_id" && slices.Contains(squashedTables, c.table):
 			name = personPlace
 		}
 		c.columns = append(c.columns, name)

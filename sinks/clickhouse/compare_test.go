@@ -47,12 +47,14 @@ func TestCompare(t *testing.T) {
 
 	b := seeded(seed+1, 8)
 	b.Events, b.Rejects, b.Profiles, b.Identifiers = b.Events[:3], nil, b.Profiles[:1], nil
+	b.Models, b.SessionAliases, b.Accounts = nil, nil, nil
 	b.Decisions, b.Aliases, b.Attributions, b.Memberships, b.Changes = nil, nil, nil, b.Memberships[:25], b.Changes[:1]
 	changed := same.Profiles[3]
 	changed.Version, changed.Orders, changed.Currency = 8, 4711, "it's"
 	b.Profiles = append(b.Profiles, changed)
 	for i, e := range b.Events {
 		e.Items, e.OrderID, e.ID, e.Time, e.Source = nil, "", fmt.Sprint("new ", i), start, "s"
+		e.Type, e.Consents, e.Answer = schemas.TypePageView, nil, schemas.Answer{}
 	}
 	b.Changes[0].Audience, b.Changes[0].Sequence = same.Changes[0].Audience, same.Changes[0].Sequence
 	b.Changes[0].ProfileID, b.Changes[0].Enter = id(9), !same.Changes[0].Enter

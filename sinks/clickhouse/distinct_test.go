@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/seamline/seamline/schemas"
@@ -48,6 +49,13 @@ func TestBlocksKnowWhetherKeysDiffer(t *testing.T) {
 		"leaf_profiles":    func(b *schemas.Batch) { b.Attributions = append(b.Attributions, b.Attributions[3]) },
 		"audience_members": func(b *schemas.Batch) { b.Memberships = append(b.Memberships, b.Memberships[3]) },
 		"audience_changes": func(b *schemas.Batch) { b.Changes = append(b.Changes, b.Changes[3]) },
+		"models":           func(b *schemas.Batch) { b.Models = append(b.Models, b.Models[3]) },
+		"session_aliases":  func(b *schemas.Batch) { b.SessionAliases = append(b.SessionAliases, b.SessionAliases[3]) },
+		"accounts":         func(b *schemas.Batch) { b.Accounts = append(b.Accounts, b.Accounts[3]) },
+		"catalog":          again(schemas.TypePriceChange),
+		"stock":            again(schemas.TypeStockChange),
+		"consents":         again(schemas.TypeConsentUpdate),
+		"survey_answers":   again(schemas.TypeSurveyAnswer),
 	} {
 		b := make()
 		repeat(b)
@@ -63,6 +71,18 @@ func TestBlocksKnowWhetherKeysDiffer(t *testing.T) {
 		}
 		if count == 0 {
 			t.Errorf("no block of %s", table)
+		}
+	}
+}
+
+// again gives a batch its last event of a type twice.
+func again(kind schemas.Type) func(b *schemas.Batch) {
+	return func(b *schemas.Batch) {
+		for _, e := range slices.Backward(b.Events) {
+			if e.Type == kind {
+				b.Events = append(b.Events, e)
+				return
+			}
 		}
 	}
 }

@@ -79,7 +79,7 @@ func TestMigrateConcurrently(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if got := one(t, cfg, "SELECT toString(count()) || ' ' || toString(max(version)) FROM schema_migrations FINAL"); got != text("3 3") {
+		if got := one(t, cfg, "SELECT toString(count()) || ' ' || toString(max(version)) FROM schema_migrations FINAL"); got != text("4 4") {
 			t.Errorf("schema_migrations holds %s", got)
 		}
 		s := open(t, cfg)
@@ -99,8 +99,8 @@ func TestMigrateHalfDone(t *testing.T) {
 		exec(t, cfg, s.Fill(cfg.values()))
 	}
 	migrate(t, cfg)
-	if n := one(t, cfg, "SELECT count() FROM system.tables WHERE database = '"+cfg.Database+"'"); n != "24" {
-		t.Errorf("%s tables and views, want 24", n)
+	if n := one(t, cfg, "SELECT count() FROM system.tables WHERE database = '"+cfg.Database+"'"); n != "31" {
+		t.Errorf("%s tables and views, want 31", n)
 	}
 }
 
@@ -108,14 +108,14 @@ func TestLaterMigration(t *testing.T) {
 	t.Parallel()
 	cfg := config(t)
 	migrate(t, cfg)
-	later := append(tables.Migrations(), tables.Migration{Version: 4, Name: "notes", Statements: []tables.Statement{
+	later := append(tables.Migrations(), tables.Migration{Version: 5, Name: "notes", Statements: []tables.Statement{
 		{Name: "add_note", SQL: "ALTER TABLE {database}.profiles {on_cluster} ADD COLUMN IF NOT EXISTS note String COMMENT 'A note'"}}})
 	for range 2 {
 		if err := migrateWith(t, cfg, later); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := one(t, cfg, "SELECT groupConcat(',')(name) FROM (SELECT name FROM schema_migrations FINAL ORDER BY version)"); got != text("initial,replay,identity,notes") {
+	if got := one(t, cfg, "SELECT groupConcat(',')(name) FROM (SELECT name FROM schema_migrations FINAL ORDER BY version)"); got != text("initial,replay,identity,scoring,notes") {
 		t.Errorf("migrations applied: %s", got)
 	}
 	if got := one(t, cfg, "SELECT comment FROM system.columns WHERE database = '"+cfg.Database+"' AND table = 'profiles' AND name = 'note'"); got != text("A note") {
@@ -124,7 +124,7 @@ func TestLaterMigration(t *testing.T) {
 
 	// An older build comes back.
 	err := Migrate(t.Context(), cfg, nil)
-	if !errors.Is(err, schemas.ErrFatal) || !strings.Contains(err.Error(), "newer build") || !strings.Contains(err.Error(), "version 4 (notes)") {
+	if !errors.Is(err, schemas.ErrFatal) || !strings.Contains(err.Error(), "newer build") || !strings.Contains(err.Error(), "version 5 (notes)") {
 		t.Errorf("an older build gets %v", err)
 	}
 	begun := time.Now()
@@ -136,9 +136,9 @@ func TestLaterMigration(t *testing.T) {
 	}
 
 	// Somebody edited a migration that was applied.
-	later[3].Statements[0].SQL += " "
+	later[4].Statements[0].SQL += " "
 	err = migrateWith(t, cfg, later)
-	if !errors.Is(err, schemas.ErrFatal) || !strings.Contains(err.Error(), "migration 4 (notes) was applied as another text") {
+	if !errors.Is(err, schemas.ErrFatal) || !strings.Contains(err.Error(), "migration 5 (notes) was applied as another text") {
 		t.Errorf("an edited migration gives %v", err)
 	}
 }

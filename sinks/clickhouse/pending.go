@@ -218,7 +218,7 @@ func (s *Sink) Unsquash(ctx context.Context) error {
 	return s.pending.open(ctx, at.settled+1, 0)
 }
 
-// resolve gives the expression of the person that a row of events or order_lines of a database belongs to.
+// resolve gives the expression of the person that a row of squashedTables of a database belongs to.
 func resolve(database string) string {
 	attributed := fmt.Sprintf("dictGetOrDefault('%[1]s.leaves_recent', 'profile_id', leaf, dictGetOrDefault('%[1]s.leaves_settled', 'profile_id', leaf, profile_id))", database)
 	return fmt.Sprintf("dictGetOrDefault('%[1]s.aliases_recent', 'profile_id', tuple(%[2]s), dictGetOrDefault('%[1]s.aliases_settled', 'profile_id', tuple(%[2]s), %[2]s))",

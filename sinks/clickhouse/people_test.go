@@ -64,6 +64,8 @@ func (p *people) event(b *schemas.Batch, owner int) {
 	name := fmt.Sprintf("%d-%d", b.Number, len(b.Events))
 	e := event(name, start+schemas.Time(p.IntN(3))*40*schemas.Day+schemas.Time(p.IntN(1000)), schemas.TypeOrder, p.person(owner))
 	e.Leaf, e.OrderID, e.Items = uint32(owner+1), "order "+name, []schemas.Item{{LineID: "1", SKU: "A"}}
+	e.Consents = []schemas.Consent{{Purpose: schemas.PurposeAnalytics, State: schemas.ConsentGranted}}
+	e.Answer = schemas.Answer{Survey: "shop", Kind: schemas.SurveyNPS, Score: 9}
 	b.Events = append(b.Events, e)
 	p.events[name] = owner
 }
@@ -136,8 +138,9 @@ func (p *people) want() map[string]string {
 // differences compares what the views say with what is wanted.
 func differences(t testing.TB, cfg Config, want map[string]string) []string {
 	var wrong []string
-	for _, view := range []string{"events_resolved", "order_lines_current"} {
-		_, rows, err := Query(t.Context(), cfg, "SELECT event_id, toString(profile_id) FROM "+view)
+	for view, person := range map[string]string{"events_resolved": "profile_id", "order_lines_current": "profile_id", "consents FINAL": resolve(cfg.Database),
+		"survey_answers FINAL": resolve(cfg.Database)} {
+		_, rows, err := Query(t.Context(), cfg, "SELECT event_id, toString("+person+") FROM "+view)
 		if err != nil {
 			return []string{err.Error()}
 		}

@@ -28,6 +28,7 @@ type profileTable struct {
 	shard                                                                            fixed[uint16]
 	version                                                                          fixed[uint64]
 	deleted                                                                          fixed[uint8]
+	scores                                                                           scoreColumns
 }
 
 func newProfileTable(database string) *profileTable {
@@ -57,7 +58,7 @@ func newProfileTable(database string) *profileTable {
 		{"email_unsubscribes", &t.unsubscribes}, {"email_complaints", &t.complaints}, {"last_open", &t.lastOpen},
 		{"last_click", &t.lastClick}, {"state", &t.state}, {"shard", &t.shard}, {"version", &t.version}, {"deleted", &t.deleted},
 	}
-	t.block = newBlock(database, "profiles", append(columns, t.channels.init()...)...)
+	t.block = newBlock(database, "profiles", append(append(columns, t.channels.init()...), t.scores.init()...)...)
 	return t
 }
 
@@ -70,6 +71,7 @@ func (t *profileTable) fill(b *schemas.Batch) []*block {
 		t.addTrade(p)
 		t.addEmail(&p.Email)
 		t.channels.add(p)
+		t.scores.add(p.Scores)
 		t.keyed.add(printID(p.ID))
 	}
 	return t.filled()

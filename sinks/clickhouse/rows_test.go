@@ -31,6 +31,9 @@ func expected(b *schemas.Batch) map[string][]row {
 			"machine", e.Machine, "country", e.Country, "properties", e.Properties, "kafka_topic", e.Record.Topic,
 			"kafka_partition", e.Record.Partition, "kafka_offset", e.Record.Offset, "element", e.Element, "_batch", b.Number)
 		for _, i := range e.Items {
+			if e.OrderSign() == 0 {
+				break
+			}
 			line, sign := i.LineID, schemas.Decimal(1)
 			switch e.Type.String() {
 			case "refund":
@@ -75,6 +78,7 @@ func expected(b *schemas.Batch) map[string][]row {
 		put("audience_changes", "audience", c.Audience, "sequence", c.Sequence, "profile_id", c.ProfileID, "change", change, "time", c.Time,
 			"reason", c.Reason, "_batch", b.Number)
 	}
+	expectedScoring(b, put)
 	for i := range b.Profiles {
 		rows["profiles"] = append(rows["profiles"], expectedProfile(&b.Profiles[i]))
 	}
@@ -115,6 +119,7 @@ func expectedProfile(p *schemas.Profile) row {
 	} {
 		r[column] = text(v)
 	}
+	addExpectedScores(r, p.Scores)
 	return r
 }
 
@@ -227,8 +232,9 @@ func TestColumnsAreThoseOfTheTables(t *testing.T) {
 			cfg.Properties = properties
 			s := open(t, cfg)
 			blocks := []*block{&newEventMonth(cfg.Database, properties == "json").block}
+			b := s.sampleOfAll()
 			for _, table := range append(s.tables[1:], s.commits) {
-				blocks = append(blocks, table.fill(s.sample())...)
+				blocks = append(blocks, table.fill(b)...)
 			}
 			if len(blocks) != len(s.tables)+1 {
 				t.Fatalf("%d blocks of %d tables", len(blocks), len(s.tables)+1)
@@ -251,12 +257,23 @@ func TestColumnsAreThoseOfTheTables(t *testing.T) {
 	}
 }
 
-// sample is a batch with a row for every table.
+// sampleOfAll is a batch with a row for every table, and three of events.
+func (s *Sink) sampleOfAll() *schemas.Batch {
+	b := s.sample()
+	for _, kind := range []schemas.Type{schemas.TypePriceChange, schemas.TypeStockChange} {
+		b.Events = append(b.Events, &schemas.Event{ID: kind.String(), Source: "s", Channel: 1, Type: kind, Time: start, SKU: "A", Record: b.Events[0].Record})
+	}
+	return b
+}
+
+// sample is a batch with a row for every table but catalog and stock, and with one event.
 func (s *Sink) sample() *schemas.Batch {
 	record := &schemas.Record{Topic: "pos"}
 	return &schemas.Batch{Number: 1, Now: start,
-		Events:  []*schemas.Event{{ID: "1", Source: "s", Channel: 1, Type: schemas.TypeOrder, Time: start, OrderID: "1", Items: make([]schemas.Item, 1), Record: record}},
+		Events: []*schemas.Event{{ID: "1", Source: "s", Channel: 1, Type: schemas.TypeOrder, Time: start, OrderID: "1", Items: make([]schemas.Item, 1), Record: record,
+			Consents: make([]schemas.Consent, 1), Answer: schemas.Answer{Kind: schemas.SurveyNPS}}},
 		Rejects: []schemas.Reject{{Record: record}}, Decisions: make([]schemas.Decision, 1), Identifiers: make([]schemas.IdentifierRow, 1),
 		Aliases: make([]schemas.Alias, 1), Attributions: make([]schemas.Attribution, 1), Profiles: make([]schemas.Profile, 1), Memberships: make([]schemas.Membership, 1),
-		Changes: make([]schemas.AudienceChange, 1)}
+		Changes: make([]schemas.AudienceChange, 1), Models: make([]schemas.Model, 1), SessionAliases: make([]schemas.SessionAlias, 1),
+		Accounts: make([]schemas.Account, 1)}
 }

@@ -119,7 +119,8 @@ func allTables(database string, isJSON bool) []table {
 	// Those with the most rows first, so that they do not wait for a connection.
 	return []table{&eventTable{database: database, isJSON: isJSON}, newProfileTable(database), newIdentifierTable(database),
 		newOrderLineTable(database), newIdentityLogTable(database), newDeadLetterTable(database), newMemberTable(database),
-		newChangeTable(database), newAliasTable(database), newAttributionTable(database)}
+		newChangeTable(database), newAliasTable(database), newAttributionTable(database), newModelTable(database), newSessionAliasTable(database),
+		newAccountTable(database), newCatalogTable(database), newStockTable(database), newConsentTable(database), newAnswerTable(database)}
 }
 
 // prepare migrates, however long that has to wait for a server, and tells whether events.properties has the JSON type.

@@ -18,7 +18,7 @@ type Squashing struct {
 }
 
 // squashedTables have rows of people, whose id is rewritten.
-var squashedTables = []string{"events", "order_lines"}
+var squashedTables = []string{"events", "order_lines", "consents", "survey_answers"}
 
 // Limits of squashing.
 const (

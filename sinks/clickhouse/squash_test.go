@@ -239,7 +239,7 @@ func TestViewsAreRightAtEveryStep(t *testing.T) {
 		case "squashing one table":
 			at, failed := k.pending.read(ctx)
 			if err = failed; err == nil {
-				_, _, err = k.rewrite(ctx, squashedTables[r.IntN(2)], at.settled)
+				_, _, err = k.rewrite(ctx, squashedTables[r.IntN(len(squashedTables))], at.settled)
 			}
 		case "retiring":
 			err = k.retireDue(ctx)

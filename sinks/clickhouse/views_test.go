@@ -183,8 +183,8 @@ func TestEverythingHasAComment(t *testing.T) {
 	for _, r := range read(t, cfg, "SELECT name FROM system.tables WHERE database = '"+cfg.Database+"' AND comment = ''") {
 		t.Errorf("table %s has no comment", r["name"])
 	}
-	if n := one(t, cfg, "SELECT count() FROM system.tables WHERE database = '"+cfg.Database+"'"); n != "24" {
-		t.Errorf("%s tables and views, want 24", n)
+	if n := one(t, cfg, "SELECT count() FROM system.tables WHERE database = '"+cfg.Database+"'"); n != "31" {
+		t.Errorf("%s tables and views, want 31", n)
 	}
 	replacing := read(t, cfg, "SELECT name, engine_full FROM system.tables WHERE database = '"+cfg.Database+"' AND engine LIKE '%MergeTree'")
 	for _, r := range replacing {
