@@ -33,6 +33,8 @@ type Suite struct {
 	PayloadsMin int
 	// JSONOnly says that nothing but JSON gives events.
 	JSONOnly bool
+	// Nameless says that events are about things and name nobody.
+	Nameless bool
 	// Promise checks what the decoder promises of every event beyond what all decoders do. It may be nil.
 	Promise func(t testing.TB, e *schemas.Event, properties map[string]json.RawMessage)
 }

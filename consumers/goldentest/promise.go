@@ -14,7 +14,7 @@ func (s *Suite) Check(t testing.TB, out *schemas.Decoded) {
 	t.Helper()
 	for i := range out.Events {
 		e := &out.Events[i]
-		if e.ID == "" || e.Time == 0 || e.Type == schemas.TypeUnknown || e.Channel == schemas.ChannelUnknown || e.Source == "" || len(e.Identifiers) == 0 {
+		if e.ID == "" || e.Time == 0 || e.Type == schemas.TypeUnknown || e.Channel == schemas.ChannelUnknown || e.Source == "" || s.Nameless != (len(e.Identifiers) == 0) {
 			t.Errorf("event %d breaks the promise: %+v", i, e)
 		}
 		for _, id := range e.Identifiers {
