@@ -11,6 +11,9 @@ var StartBGNBD = BGNBD{R: 1, Alpha: 10, A: 1, B: 2}
 
 func (m BGNBD) coin() coin { return coin{r: m.R, alpha: m.Alpha, a: m.A, b: m.B} }
 
+// Valid tells whether the parameters are all numbers above 0; without that, answers mean nothing.
+func (m BGNBD) Valid() bool { return positive(m.R, m.Alpha, m.A, m.B) }
+
 // PAlive is the chance that a customer is still one: 1 / (1 + [x > 0] A/(B+x-1) ((Alpha+T)/(Alpha+tx))^(R+x)), with x purchase days after
 // the first, the latest tx weeks and the clock T weeks after the first. It is 1 where x is 0, whatever T: see MBGNBD (2005, eq. in
 // section 4; Fader, Hardie, Lee 2008 note).

@@ -23,8 +23,10 @@ const (
 	logLimit         = 8    // parameters between 0.0003 and 3000
 	limitPenalty     = 10   // per observation and squared distance
 	roughEvaluations = 150  // of the first search
-	climbsMax        = 400  // steps of the second
-	slopePerUnitMax  = 1e-6 // of the log-likelihood per observation, by the logarithm of a parameter, at the top
+	climbsMax        = 10   // of the second search, each from where the last one stopped
+	stepsMax         = 200  // of each
+	slopeWanted      = 1e-8 // of the log-likelihood per observation, by the logarithm of a parameter
+	slopeMax         = 1e-4 // that still counts as the top: rounding, or a ridge that hardly rises
 )
 
 func (c *climb) solve() ([]float64, Fit, error) {
@@ -65,24 +67,35 @@ func (c *climb) solve() ([]float64, Fit, error) {
 	if err != nil && (rough == nil || !finite(rough.X)) {
 		return nil, Fit{}, fmt.Errorf("%w: %w", ErrNoConverge, err)
 	}
-	problem := optimize.Problem{Func: function, Grad: gradient}
-	top, err := optimize.Minimize(problem, rough.X,
-		&optimize.Settings{MajorIterations: climbsMax, GradientThreshold: slopePerUnitMax / 1000, Converger: optimize.NeverTerminate{}},
-		&optimize.BFGS{})
-	if top == nil || !finite(top.X) {
-		return nil, Fit{}, fmt.Errorf("%w: %w", ErrNoConverge, err)
-	}
-	// The line search reports an error where rounding stops it on the flat top, so the slope decides.
-	at := make([]float64, len(from))
-	gradient(at, top.X)
-	for i, s := range at {
-		if !(math.Abs(s) <= slopePerUnitMax) {
-			return nil, Fit{}, fmt.Errorf("%w: slope %.2g by parameter %d after %d evaluations", ErrNoConverge, s, i, evaluations)
+	top, steepest := rough.X, math.Inf(1)
+	for range climbsMax {
+		before := steepest
+		if top, steepest = ascend(function, gradient, top); steepest <= slopeWanted || steepest > before/2 {
+			break
 		}
 	}
-	fit := Fit{LogLikelihood: c.value(exps(parameters, top.X)), Customers: uint64(c.weight), Evaluations: evaluations}
-	fit.AtLimit = c.penalty(top.X, nil) > 0
+	if !(steepest <= slopeMax) {
+		return nil, Fit{}, fmt.Errorf("%w: the slope is %.2g after %d evaluations", ErrNoConverge, steepest, evaluations)
+	}
+	fit := Fit{LogLikelihood: c.value(exps(parameters, top)), Customers: uint64(c.weight), Evaluations: evaluations}
+	fit.AtLimit = c.penalty(top, nil) > 0
 	return parameters, fit, nil
+}
+
+// ascend runs BFGS once, and gives the point that it got to, with the largest slope there.
+func ascend(function func([]float64) float64, gradient func(slope, at []float64), from []float64) ([]float64, float64) {
+	settings := &optimize.Settings{MajorIterations: stepsMax, GradientThreshold: slopeWanted / 10, Converger: optimize.NeverTerminate{}}
+	// The line search reports an error where rounding stops it on a flat top, so the slope decides.
+	to := from
+	if top, _ := optimize.Minimize(optimize.Problem{Func: function, Grad: gradient}, from, settings, &optimize.BFGS{}); top != nil && finite(top.X) {
+		to = top.X
+	}
+	slope, steepest := make([]float64, len(to)), 0.0
+	gradient(slope, to)
+	for _, s := range slope {
+		steepest = max(steepest, math.Abs(s)) // NaN, if one is
+	}
+	return to, steepest
 }
 
 // penalty gives what is taken off outside of the range, per observation, and adds its slope.
@@ -108,6 +121,16 @@ func exps(to, logs []float64) []float64 {
 func finite(values []float64) bool {
 	for _, v := range values {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// positive tells whether all of a model's parameters are numbers above 0.
+func positive(parameters ...float64) bool {
+	for _, p := range parameters {
+		if !(p > 0) || math.IsInf(p, 0) {
 			return false
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"encoding/json"
-	"fmt"
+	"flag"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -84,15 +84,14 @@ func near(t testing.TB, what string, got, want, within float64) {
 	}
 }
 
-// newSeed gives chance that a failed run can repeat: SEAMLINE_TEST_SEED sets it.
+var seed = flag.Uint64("seed", 0, "seed of randomised tests; 0 draws one")
+
 func newSeed(t testing.TB) *rand.Rand {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("SEAMLINE_TEST_SEED"); text != "" {
-		if _, err := fmt.Sscan(text, &seed); err != nil {
-			t.Fatal(err)
-		}
+	n := *seed
+	if n == 0 {
+		n = uint64(time.Now().UnixNano())
 	}
-	t.Logf("SEAMLINE_TEST_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 1))
+	t.Logf("replay with -seed %d", n)
+	return rand.New(rand.NewPCG(n, n))
 }

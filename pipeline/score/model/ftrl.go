@@ -126,7 +126,7 @@ func (m *FTRL) State(list []Weight) []Weight {
 func (m *FTRL) Restore(list []Weight) error {
 	for i, w := range list {
 		switch {
-		case w.Key != m.cut(w.Key):
+		case w.Key>>m.rates.Bits != 0:
 			return fmt.Errorf("weight %d: key %d has more than %d bits", i, w.Key, m.rates.Bits)
 		case math.IsNaN(w.Z) || math.IsInf(w.Z, 0) || math.IsInf(w.N, 0) || !(w.N >= 0):
 			return fmt.Errorf("weight %d of key %d is not a number: z %v, n %v", i, w.Key, w.Z, w.N)

@@ -23,6 +23,9 @@ type Spend struct {
 	N    uint64 // customers
 }
 
+// Valid tells whether the parameters are all numbers above 0; without that, answers mean nothing.
+func (g GammaGamma) Valid() bool { return positive(g.P, g.Q, g.V) }
+
 // Expected is E[M | x, m], the expected worth of a purchase day of a customer whose x days after the first were worth m on average:
 // P (V + x m) / (P x + Q - 1) (2013, eq. 5). It is drawn towards the population's mean P V/(Q - 1), the more the smaller x is; where the
 // population has no mean (P x + Q <= 1), the answer is m.

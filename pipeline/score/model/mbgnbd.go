@@ -10,6 +10,9 @@ var StartMBGNBD = MBGNBD{R: 1, Alpha: 10, A: 1, B: 2}
 
 func (m MBGNBD) coin() coin { return coin{r: m.R, alpha: m.Alpha, a: m.A, b: m.B, extra: 1} }
 
+// Valid tells whether the parameters are all numbers above 0; without that, answers mean nothing.
+func (m MBGNBD) Valid() bool { return positive(m.R, m.Alpha, m.A, m.B) }
+
 // PAlive is the chance that a customer is still one: 1 / (1 + A/(B+x) ((Alpha+T)/(Alpha+tx))^(R+x)), with x purchase days after the first,
 // the latest tx weeks and the clock T weeks after the first (2007, section 3).
 func (m MBGNBD) PAlive(x uint32, tx, T float64) float64 { c := m.coin(); return c.alive(x, tx, T) }

@@ -14,6 +14,9 @@ type ParetoNBD struct{ R, Alpha, S, Beta float64 }
 // StartParetoNBD are the fixed values that a first fit starts from.
 var StartParetoNBD = ParetoNBD{R: 1, Alpha: 10, S: 1, Beta: 10}
 
+// Valid tells whether the parameters are all numbers above 0; without that, answers mean nothing.
+func (m ParetoNBD) Valid() bool { return positive(m.R, m.Alpha, m.S, m.Beta) }
+
 // leftRatio is S/(R+S+x) (F(tx) - F(T)) (Alpha+T)^(R+x) (Beta+T)^S: how much likelier it is to have left than to be alive. F(u) is
 // 2F1(R+S+x, S+1; R+S+x+1; (Alpha-Beta)/(Alpha+u)) / (Alpha+u)^(R+S+x) for Alpha >= Beta, and the mirrored form for Alpha < Beta. The
 // powers are joined in logarithms, since (Alpha+u)^-(R+S+x) alone falls below the smallest float for frequent buyers.
