@@ -4,7 +4,8 @@ import "math"
 
 // Decay is forward exponential decay with integer state (Cormode, Shkapenyuk, Srivastava, Xu: Forward Decay, ICDE 2009). An event at t
 // weighs 2^((t - Landmark)/HalfLife), split into an epoch of one half-life and a mantissa in 1..2. The state is one integer sum of
-// mantissas per epoch, so it adds exactly, in any order, and takes back what was added. Units: any, the same everywhere.
+// mantissas per epoch, so it adds exactly, in any order, and takes back what was added. The unit of time is any,
+// the same for all; HalfLife must be above 0 and below 2^51.
 type Decay struct{ Landmark, HalfLife int64 }
 
 const (
@@ -28,8 +29,7 @@ func (d Decay) Weight(t int64) (epoch int32, mantissa uint32) {
 	if rest < 0 {
 		whole, rest = whole-1, rest+d.HalfLife
 	}
-	// Float division of two integers is exact enough to choose among steps, and rounds the same way on every machine.
-	step := int(float64(rest)/float64(d.HalfLife)*decaySteps + 0.5)
+	step := (rest*(2*decaySteps) + d.HalfLife) / (2 * d.HalfLife) // to the nearest, in integers: the same on every machine
 	if step == decaySteps {
 		return int32(whole) + 1, mantissaScale
 	}
