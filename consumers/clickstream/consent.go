@@ -17,8 +17,8 @@ func (s *scratch) consent(e *schemas.Event) bool {
 	if !context.hasConsent() {
 		return false
 	}
-	var buffer [512]byte
-	kept := preferences{text: append(buffer[:0], '{'), categories: s.config.Categories}
+	kept := preferences{text: append(s.text[:0], '{'), categories: s.config.Categories}
+	defer func() { s.text = kept.text }()
 	if r := field.NewReader(context.consent, s.out); r.Kind() == field.KindObject {
 		r.Object()
 		for r.Next() {
@@ -33,7 +33,8 @@ func (s *scratch) consent(e *schemas.Event) bool {
 		return false
 	}
 	kept.said.Put(e)
-	s.properties.AddTrusted("consent", append(kept.text, '}'))
+	kept.text = append(kept.text, '}')
+	s.properties.AddTrusted("consent", kept.text)
 	return true
 }
 

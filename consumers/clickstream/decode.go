@@ -60,6 +60,7 @@ type scratch struct {
 	facts      facts
 	properties field.Properties
 	early      early
+	text       []byte
 }
 
 // batch is what the calls of a batch object have in common; it is empty for other records.
