@@ -8,7 +8,7 @@ func TestNoAllocation(t *testing.T) {
 	m := newFTRL(t, DefaultRates)
 	c, sketch, shares := &Calibration{}, &Sketch{}, make([]float64, 3)
 	var clicks, sends [HoursPerWeek]uint32
-	var prior [HoursPerWeek]float64
+	prior := flat(t, 33, 0.05)
 	sums := []uint32{3 << 14, 1 << 14}
 	f := func(name string, work func()) {
 		t.Helper()
@@ -33,8 +33,8 @@ func TestNoAllocation(t *testing.T) {
 	})
 	f("sketch", func() { sketch.Add(17, 1); sink = float64(sketch.Fifths().Of(12)) })
 	f("hours", func() {
-		sink = float64(BestHour(clicks[:], sends[:], prior[:], 2) + ExploreHour(clicks[:], sends[:], prior[:], 2, 7))
-		sink, _ = Circular(prior[:])
+		sink = float64(prior.Best(clicks[:], sends[:]) + prior.Explore(clicks[:], sends[:], 7))
+		sink, _ = Circular(shares)
 	})
 	f("shares", func() { Shares(shares, []float64{1, 2, 3}, nil, 2); sink = NormalisedEntropy(shares) })
 	f("decay", func() {

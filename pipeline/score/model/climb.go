@@ -8,8 +8,8 @@ import (
 	"gonum.org/v1/gonum/optimize"
 )
 
-// climb finds the positive parameters of the greatest log-likelihood: a Nelder-Mead search that gets near from a bad start, then BFGS
-// with the exact slope. It works on logarithms of the parameters. Outside of e^-logMax .. e^logMax a penalty grows, so that data whose
+// climb finds the positive parameters of the greatest log-likelihood by BFGS with the exact slope. Where that fails, a Nelder-Mead search
+// brings it nearer first. It works on logarithms of the parameters. Outside of e^-logMax .. e^logMax a penalty grows, so that data whose
 // likelihood has no top (nobody ever leaves, say) give parameters that stand for the limit. The same input gives the same bits.
 type climb struct {
 	start  []float64
@@ -22,10 +22,10 @@ type climb struct {
 const (
 	logLimit         = 8    // parameters between 0.0003 and 3000
 	limitPenalty     = 10   // per observation and squared distance
-	roughEvaluations = 150  // of the first search
-	climbsMax        = 10   // of the second search, each from where the last one stopped
+	roughEvaluations = 600  // of the search without slopes
+	climbsMax        = 10   // of BFGS, each from where the last one stopped
 	stepsMax         = 200  // of each
-	slopeWanted      = 1e-8 // of the log-likelihood per observation, by the logarithm of a parameter
+	slopeWanted      = 1e-7 // of the log-likelihood per observation, by the logarithm of a parameter
 	slopeMax         = 1e-4 // that still counts as the top: rounding, or a ridge that hardly rises
 )
 
@@ -61,17 +61,12 @@ func (c *climb) solve() ([]float64, Fit, error) {
 		}
 		c.penalty(logs, slope)
 	}
-	rough, err := optimize.Minimize(optimize.Problem{Func: function}, from,
-		&optimize.Settings{FuncEvaluations: roughEvaluations, Converger: &optimize.FunctionConverge{Absolute: 1e-6, Iterations: 20}},
-		&optimize.NelderMead{})
-	if err != nil && (rough == nil || !finite(rough.X)) {
-		return nil, Fit{}, fmt.Errorf("%w: %w", ErrNoConverge, err)
-	}
-	top, steepest := rough.X, math.Inf(1)
-	for range climbsMax {
-		before := steepest
-		if top, steepest = ascend(function, gradient, top); steepest <= slopeWanted || steepest > before/2 {
-			break
+	top, steepest := rise(function, gradient, from)
+	if !(steepest <= slopeMax) {
+		rough, _ := optimize.Minimize(optimize.Problem{Func: function}, from,
+			&optimize.Settings{FuncEvaluations: roughEvaluations, Converger: optimize.NeverTerminate{}}, &optimize.NelderMead{})
+		if rough != nil && finite(rough.X) {
+			top, steepest = rise(function, gradient, rough.X)
 		}
 	}
 	if !(steepest <= slopeMax) {
@@ -80,6 +75,18 @@ func (c *climb) solve() ([]float64, Fit, error) {
 	fit := Fit{LogLikelihood: c.value(exps(parameters, top)), Customers: uint64(c.weight), Evaluations: evaluations}
 	fit.AtLimit = c.penalty(top, nil) > 0
 	return parameters, fit, nil
+}
+
+// rise climbs until the slope is as wanted or does not get less.
+func rise(function func([]float64) float64, gradient func(slope, at []float64), from []float64) (top []float64, steepest float64) {
+	top, steepest = from, math.Inf(1)
+	for range climbsMax {
+		before := steepest
+		if top, steepest = ascend(function, gradient, top); steepest <= slopeWanted || !(steepest <= before/2) {
+			break
+		}
+	}
+	return top, steepest
 }
 
 // ascend runs BFGS once, and gives the point that it got to, with the largest slope there.

@@ -14,17 +14,13 @@ type coin struct {
 	extra          float64 // tosses beyond the repeat purchases: 0 for BG/NBD, 1 for MBG/NBD
 }
 
-// deadOdds is the logarithm of the odds that the customer has left at the latest purchase; -Inf where that cannot be.
-func (c *coin) deadOdds(x uint32, tx, T float64) float64 {
+// alive is one over one plus the odds that the customer has left at the latest purchase.
+func (c *coin) alive(x uint32, tx, T float64) float64 {
 	tosses := float64(x) + c.extra
 	if tosses == 0 {
-		return math.Inf(-1)
+		return 1
 	}
-	return math.Log(c.a/(c.b+tosses-1)) + (c.r+float64(x))*math.Log((c.alpha+T)/(c.alpha+tx))
-}
-
-func (c *coin) alive(x uint32, tx, T float64) float64 {
-	return 1 / (1 + math.Exp(c.deadOdds(x, tx, T)))
+	return 1 / (1 + c.a/(c.b+tosses-1)*math.Exp((c.r+float64(x))*math.Log((c.alpha+T)/(c.alpha+tx))))
 }
 
 func (c *coin) expectedFor(t float64, x uint32, tx, T float64) float64 {

@@ -37,9 +37,9 @@ var (
 )
 
 const (
-	fitCustomersMin = 20  // fewer say nothing about four parameters
-	fitRepeatersMin = 5   // customers with a purchase day after the first
-	seriesTermsMax  = 1e6 // purchases that a customer could be expected to make; never reached with real histories
+	fitCustomersMin = 20        // fewer say nothing about four parameters
+	fitRepeatersMin = 5         // customers with a purchase day after the first
+	seriesTermsMax  = 1_000_000 // purchases that a customer could be expected to make; never reached with real histories
 	seriesTail      = 1e-13
 	underflow       = -700 // of an exponent
 )
@@ -103,20 +103,34 @@ func purchasesAlive(shape, odds, survived, dropped float64) float64 {
 	z := odds / (1 + odds)
 	logP := -shape * math.Log1p(odds) // of k purchases, beginning with none
 	p, below, survival, sum := math.Exp(logP), 0.0, 1.0, 0.0
-	for k := 0.0; k < seriesTermsMax; k++ {
+	for i := range seriesTermsMax {
+		k, share := float64(i), 0.0
+		if i < len(reciprocals) {
+			share = z * (shape + k) * reciprocals[i]
+		} else {
+			share = z * (shape + k) / (k + 1)
+		}
 		below += p
 		sum += max(0, 1-below) * survival // 1 - below is P(N >= k+1)
 		// What is still to come is at most the tail of a geometric series, once the terms fall; survival is at most 1.
-		if next := max(z, z*(shape+k)/(k+1)); next < 1 && p*next <= seriesTail*(1-next)*(1-next)*max(sum, seriesTail) && logP > underflow {
+		if rest := 1 - max(z, share); p*share <= seriesTail*rest*rest*sum && rest > 0 && logP > underflow {
 			break
 		}
 		if logP > underflow {
-			p *= z * (shape + k) / (k + 1)
+			p *= share
 		} else {
-			logP += math.Log(z * (shape + k) / (k + 1))
+			logP += math.Log(share)
 			p = math.Exp(logP)
 		}
 		survival *= (survived + k) / (survived + dropped + k)
 	}
 	return sum
 }
+
+// reciprocals holds 1/(i+1), since multiplying is faster than dividing.
+var reciprocals = func() (r [512]float64) {
+	for i := range r {
+		r[i] = 1 / float64(i+1)
+	}
+	return r
+}()
