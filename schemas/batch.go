@@ -96,6 +96,14 @@ func (b *Batch) Reset() {
 	}
 }
 
+// Item gives a list of one item that lives as long as the batch, for an event that has none.
+func (b *Batch) Item(it Item) []Item {
+	if len(b.Arenas) == 0 {
+		return []Item{it}
+	}
+	return b.Arenas[0].item(it)
+}
+
 // Empty tells whether nothing was read and nothing fell due, so that there is nothing to write or to remember.
 func (b *Batch) Empty() bool { return len(b.Ranges) == 0 && len(b.Touched) == 0 }
 

@@ -88,6 +88,12 @@ func (d *Decoded) Event() *Event {
 	return e
 }
 
+// item gives a list of one item that lives until Reset, for an event that has none.
+func (d *Decoded) item(it Item) []Item {
+	d.close()
+	return d.items.keep(append(d.items.rest(), it))
+}
+
 // close ends the newest event, so that the next one's identifiers and items may follow its own.
 func (d *Decoded) close() {
 	if last := len(d.Events) - 1; last >= 0 {

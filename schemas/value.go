@@ -264,6 +264,12 @@ func (d Decimal) Append(b []byte) []byte {
 // MarshalText writes the same form as String.
 func (d Decimal) MarshalText() ([]byte, error) { return d.Append(nil), nil }
 
+// UnmarshalText reads what ParseDecimal reads.
+func (d *Decimal) UnmarshalText(text []byte) (err error) {
+	*d, err = ParseDecimal(string(text))
+	return err
+}
+
 // ProfileID is the stable UUID of one person's profile. The zero id means: no person known.
 type ProfileID [16]byte
 

@@ -23,24 +23,13 @@ type cartNode struct {
 // cartOpsMax bounds a leaf's cart ledger; the oldest changes fall out first.
 const cartOpsMax = 128
 
-// sku gives the dense index of an SKU. Names stay ordinary strings: a catalog is small beside the people who buy from it.
-func (s *Stage) sku(name string) uint32 {
-	if i, ok := s.skuIndex[name]; ok {
-		return i
-	}
-	i := uint32(len(s.skus))
-	name = string([]byte(name)) // events alias their record's bytes
-	s.skus = append(s.skus, name)
-	s.skuIndex[name] = i
-	return i
-}
-
 // cart adds a change to the leaf's ledger, in its place by time.
 func (s *Stage) cart(e *schemas.Event, l *leaf) {
-	if e.SKU == "" {
+	sku := s.skus.of(e.SKU)
+	if sku == 0 {
 		return
 	}
-	op := cartOp{time: e.Time, sku: s.sku(e.SKU), quantity: e.Quantity, price: e.Amount}
+	op := cartOp{time: e.Time, sku: sku, quantity: e.Quantity, price: e.Amount}
 	if len(e.Items) > 0 && e.Items[0].UnitPrice != 0 {
 		op.price = e.Items[0].UnitPrice
 	}

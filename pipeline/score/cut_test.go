@@ -1,6 +1,7 @@
 package score
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -89,7 +90,14 @@ func (w *walk) step(t *testing.T, clock schemas.Time, e *schemas.Event, touched 
 	for i := range m.Profiles {
 		p := m.Profiles[i]
 		p.Version, p.State = 0, nil
+		if p.Scores != nil {
+			p.Scores = cloneScores(p.Scores)
+			line += fmt.Sprintf(" %+v", *p.Scores)
+		}
+		scores := p.Scores
+		p.Scores = nil
 		line += fmt.Sprintf(" %+v", p)
+		p.Scores = scores
 		if touch := &m.Touched[i]; touch.Changed == 0 {
 			delete(w.due, p.Index)
 		} else if unsaid := differences(w.rows[p.Index], p) &^ touch.Changed; unsaid != 0 && !w.isPartial {
@@ -123,6 +131,12 @@ func (w *walk) pass(t *testing.T, clock schemas.Time) {
 		delete(w.due, first.Profile)
 		w.step(t, first.Due, nil, first)
 	}
+}
+
+func cloneScores(sc *schemas.Scores) *schemas.Scores {
+	c := *sc
+	c.Categories, c.Brands, c.Recommended = slices.Clone(c.Categories), slices.Clone(c.Brands), slices.Clone(c.Recommended)
+	return &c
 }
 
 // everything is what a stage serves by default.
@@ -214,12 +228,28 @@ func differences(a, b schemas.Profile) (fields schemas.Fields) {
 	move(schemas.FieldsOrders, "Orders", "Refunds", "PurchaseDays", "Revenue", "Currency", "OtherCurrency", "FirstOrder", "LastOrder",
 		"StoreOrders", "OnlineOrders")
 	move(schemas.FieldsMessages, "Email")
-	move(schemas.FieldsStage, "Stage", "StageSince")
+	move(schemas.FieldsStage, "Stage", "StageSince", "StageReason")
+	move(schemas.FieldsScores, "Scores")
 	move(schemas.FieldsIdentity, "UserIDs", "LoyaltyIDs", "Emails", "Phones", "Cards", "Devices", "Anonymous", "Identifiers")
 	if !reflect.DeepEqual(a, b) {
 		fields |= schemas.FieldsAll + 1 // a field that belongs to no group
 	}
 	return fields
+}
+
+// differing lists the entries in which two shelves differ.
+func differing(a, b statetest.Shelf) (list string) {
+	for key := range a {
+		if !bytes.Equal(a[key], b[key]) {
+			list += fmt.Sprintf("\n%q: %x, %x", key, a[key], b[key])
+		}
+	}
+	for key := range b {
+		if _, ok := a[key]; !ok {
+			list += fmt.Sprintf("\n%q is missing: %x", key, b[key])
+		}
+	}
+	return list
 }
 
 // TestCuts: wherever batches are cut and the process is started anew, every moment, every last row with its state, and what is saved
@@ -260,7 +290,7 @@ func TestCuts(t *testing.T) {
 				}
 			}
 			if len(got.moments) != len(want.moments) || len(got.rows) != len(want.rows) || !got.saved.Equal(want.saved) {
-				t.Fatalf("batches of %d: the saved state differs", size)
+				t.Fatalf("batches of %d: the saved state differs: %s", size, differing(got.saved, want.saved))
 			}
 		}
 		// What is not read is not folded, and nothing else is other for it.

@@ -8,14 +8,24 @@ import (
 
 // folder is the memory that folding a profile reuses.
 type folder struct {
-	orders []uint32
-	ops    []cartOp
-	days   []int32
-	carts  []cartLine
-	leaves []uint32
-	buyers []*leaf // those of the leaves that have orders
+	orders  []uint32
+	ops     []cartOp
+	days    []int32
+	carts   []cartLine
+	leaves  []uint32
+	visits  []visit
+	spare   []visit
+	written []cell
+	basket  []uint32
+	cells   []cell
+	taste   taste
+	ranked  []wordWeight
+	own     totals
+	sum     *totals // of the profile that was folded last
+	buyers  []*leaf // those of the leaves that have orders
 
-	currencies []standing
+	candidates []candidate
+	currencies []coin
 	names      map[currency]string
 	collect    func(leaf uint32) // appends to leaves
 }
@@ -45,10 +55,13 @@ func (s *Stage) profile(p *schemas.Profile, index uint32, reads schemas.Fields) 
 		}
 	}
 	s.graph.Count(p)
-	if reads&(schemas.FieldsOrders|schemas.FieldsCart) != 0 {
+	if reads&(schemas.FieldsSessions|schemas.FieldsScores) != 0 {
+		s.foldVisits(p)
+	}
+	if reads&(schemas.FieldsOrders|schemas.FieldsCart|schemas.FieldsScores) != 0 {
 		s.foldOrders(p)
 	}
-	if reads&schemas.FieldsCart != 0 {
+	if reads&(schemas.FieldsCart|schemas.FieldsScores) != 0 {
 		s.foldCart(p)
 	}
 	return true
@@ -67,19 +80,15 @@ func (s *Stage) addLeaf(p *schemas.Profile, l *leaf, reads schemas.Fields) {
 		p.Events += uint64(from.events)
 		p.FirstSeen, p.LastSeen = schemas.Earlier(p.FirstSeen, from.first), max(p.LastSeen, from.last)
 	}
-	p.Sessions += l.sessions
 	p.ProductViews += uint64(l.productViews)
 	p.Searches += uint64(l.searches)
-	if l.sessionStart > p.LastSessionStart || l.sessionStart == p.LastSessionStart && l.lastSession > p.LastSessionID {
-		p.LastSessionID, p.LastSessionStart = l.lastSession, l.sessionStart
-	}
 	p.CheckoutAt = max(p.CheckoutAt, l.checkout)
 	p.Refunds += l.refunds
 	addEmail(&p.Email, &l.email)
 	if l.orders != 0 {
 		f.buyers = append(f.buyers, l)
 	}
-	if reads&schemas.FieldsCart != 0 {
+	if reads&(schemas.FieldsCart|schemas.FieldsScores) != 0 {
 		f.ops = s.appendOpsOf(f.ops, l)
 	}
 }
@@ -130,7 +139,7 @@ func (s *Stage) foldCart(p *schemas.Profile) {
 	}
 	for _, line := range f.carts {
 		if line.quantity > 0 {
-			p.CartSKUs = append(p.CartSKUs, s.skus[line.sku])
+			p.CartSKUs = append(p.CartSKUs, s.skus.words[line.sku])
 			p.CartQuantity += line.quantity
 			p.CartValue += line.quantity.Mul(line.price)
 		}

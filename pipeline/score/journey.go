@@ -20,23 +20,25 @@ func journeyReads(stage schemas.JourneyStage) schemas.Fields {
 // place sets the journey stage and since when the profile is in it, and asks to be called when time alone will change it. It follows
 // the profile from its last event, or from the timer that fell due, up to the moment's clock, so that since is when the stage began
 // and not when that was noticed. It tells whether the stage is another than before.
-func (s *Stage) place(p *schemas.Profile, t *schemas.Touch, m *schemas.Moment) (changed bool) {
+func (s *Stage) place(b *schemas.Batch, p *schemas.Profile, t *schemas.Touch, m *schemas.Moment) (changed bool) {
 	j := s.journey(p.Index)
 	at := min(p.LastSeen, m.Clock)
 	if t.Due != 0 {
 		at = t.Due
 	}
 	for {
-		stage, until := s.stage(p, at)
+		stage, why, until := s.stage(p, at)
 		if j.since == 0 || j.stage != stage {
-			j.stage, j.since, changed = stage, at, true
+			b.StageChanges = append(b.StageChanges, schemas.StageChange{Profile: p.Index, ProfileID: p.ID, Time: at, From: j.stage, To: stage,
+				IsFirst: j.since == 0, Reason: why.String()})
+			j.stage, j.since, j.reason, changed = stage, at, why, true
 			if !j.unsaved {
 				j.unsaved = true
 				s.unsaved.journeys = append(s.unsaved.journeys, p.Index)
 			}
 		}
 		if until == 0 || until > m.Clock {
-			p.Stage, p.StageSince = j.stage, j.since
+			p.Stage, p.StageSince, p.StageReason = j.stage, j.since, j.reason.String()
 			if until != 0 {
 				m.Timers = append(m.Timers, schemas.Touch{Profile: p.Index, Due: until})
 			}
@@ -52,11 +54,38 @@ func (s *Stage) journey(profile uint32) *journey {
 	return s.journeys.At(profile)
 }
 
-// stage says how far a person has come, and when time alone changes that; 0 for never.
-func (s *Stage) stage(p *schemas.Profile, now schemas.Time) (schemas.JourneyStage, schemas.Time) {
-	cartAt := p.CartUpdated
-	if p.CheckoutAt > p.LastOrder {
-		cartAt = max(cartAt, p.CheckoutAt)
+// reason is why a person is in a stage.
+type reason uint8
+
+// The reasons. They are part of the stored format.
+const (
+	whyNothing reason = iota
+	whySeen
+	whyVisit
+	whyReturn
+	whyProducts
+	whyContact
+	whyCart
+	whyCheckout
+	whyOrder
+	whyOrders
+	whyManyOrders
+	whySilent
+	whyLongSilent
+)
+
+var whys = [...]string{"", "seen, but never on an own channel", "came to the site or app", "came back", "looked at several products",
+	"gave contact data or an account", "has an open cart", "began a checkout", "bought once", "bought more than once",
+	"bought often, and lately", "bought nothing for long", "bought nothing for very long"}
+
+// String gives the reason in words.
+func (r reason) String() string { return whys[r] }
+
+// stage says how far a person has come, why, and when time alone changes that; 0 for never.
+func (s *Stage) stage(p *schemas.Profile, now schemas.Time) (schemas.JourneyStage, reason, schemas.Time) {
+	cartAt, why := p.CartUpdated, whyCart
+	if p.CheckoutAt > p.LastOrder && p.CheckoutAt > cartAt {
+		cartAt, why = p.CheckoutAt, whyCheckout
 	}
 	open := cartAt + schemas.Span(s.cfg.CartOpen)
 	if p.Orders > 0 {
@@ -64,29 +93,31 @@ func (s *Stage) stage(p *schemas.Profile, now schemas.Time) (schemas.JourneyStag
 	}
 	switch {
 	case cartAt != 0 && now < open:
-		return schemas.JourneyConsidering, open
+		return schemas.JourneyConsidering, why, open
 	case p.UserIDs+p.LoyaltyIDs+p.Emails+p.Phones > 0:
-		return schemas.JourneyKnown, 0
-	case p.Sessions > 1 || p.ProductViews >= engagedViews:
-		return schemas.JourneyEngaged, 0
+		return schemas.JourneyKnown, whyContact, 0
+	case p.ProductViews >= engagedViews:
+		return schemas.JourneyEngaged, whyProducts, 0
+	case p.Sessions > 1:
+		return schemas.JourneyEngaged, whyReturn, 0
 	case p.Sessions > 0:
-		return schemas.JourneyVisitor, 0
+		return schemas.JourneyVisitor, whyVisit, 0
 	}
-	return schemas.JourneyStranger, 0
+	return schemas.JourneyStranger, whySeen, 0
 }
 
 // buyer places somebody who has bought.
-func (s *Stage) buyer(p *schemas.Profile, now schemas.Time) (schemas.JourneyStage, schemas.Time) {
+func (s *Stage) buyer(p *schemas.Profile, now schemas.Time) (schemas.JourneyStage, reason, schemas.Time) {
 	risk, lapse := p.LastOrder+schemas.Span(s.cfg.AtRiskAfter), p.LastOrder+schemas.Span(s.cfg.LapsedAfter)
 	switch {
 	case now >= lapse:
-		return schemas.JourneyLapsed, 0
+		return schemas.JourneyLapsed, whyLongSilent, 0
 	case now >= risk:
-		return schemas.JourneyAtRisk, lapse
+		return schemas.JourneyAtRisk, whySilent, lapse
 	case p.Orders >= int64(s.cfg.LoyalOrders):
-		return schemas.JourneyLoyal, risk
+		return schemas.JourneyLoyal, whyManyOrders, risk
 	case p.Orders > 1:
-		return schemas.JourneyRepeat, risk
+		return schemas.JourneyRepeat, whyOrders, risk
 	}
-	return schemas.JourneyCustomer, risk
+	return schemas.JourneyCustomer, whyOrder, risk
 }

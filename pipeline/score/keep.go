@@ -10,19 +10,38 @@ import (
 
 // unsaved lists what changed since the last Save, each entry once: it is marked where it is kept.
 type unsaved struct {
-	leaves, orders, carts, journeys []uint32
-	sessions                        []uint64
-	skus                            int // already saved
+	leaves, orders, carts, journeys           []uint32
+	visits, tastes, stays                     []uint32 // leaves
+	standings, accounts, products, companions []uint32
+	words                                     []uint32
+	sessions, cases, pairs, renamed           []uint64
+	models                                    bool
 }
 
 // Kinds of stored entry, the first byte of each key.
 const (
-	keySKU     = 'a'
-	keyLeaf    = 'b'
-	keyOrder   = 'c'
-	keyCart    = 'd'
-	keySession = 'e'
-	keyJourney = 'f'
+	keySKU        = 'a'
+	keyLeaf       = 'b'
+	keyOrder      = 'c'
+	keyCart       = 'd'
+	keySessionOld = 'e'
+	keyJourney    = 'f'
+	keyWord       = 'g'
+	keyVisits     = 'h'
+	keySession    = 'i'
+	keyTaste      = 'j'
+	keyStay       = 'k'
+	keyCase       = 'l'
+	keyModels     = 'm'
+	keyStanding   = 'n'
+	keyAccount    = 'o'
+	keyProduct    = 'p'
+	keyPair       = 'q'
+	keyCompanions = 'r'
+	keyWordStats  = 's'
+	keyCounters   = 't'
+	keyLearner    = 'u'
+	keyRenamed    = 'v'
 )
 
 var errEntry = errors.New("an entry of the score state is damaged")
@@ -32,35 +51,55 @@ var errEntry = errors.New("an entry of the score state is damaged")
 func (s *Stage) Save(w schemas.StateWriter) error {
 	u := &s.unsaved
 	put := putter{w: w}
-	for i := u.skus; i < len(s.skus); i++ {
-		put.entry32(keySKU, uint32(i), append(put.value[:0], s.skus[i]...))
-	}
-	slices.Sort(u.leaves)
-	for _, i := range u.leaves {
-		put.entry32(keyLeaf, i, appendLeaf(put.value[:0], s.leaves.At(i)))
-	}
-	slices.Sort(u.orders)
-	for _, i := range u.orders {
-		put.entry32(keyOrder, i, appendOrder(put.value[:0], s.orders.At(i)))
-	}
-	slices.Sort(u.carts)
-	for _, i := range u.carts {
-		put.entry32(keyCart, i, s.appendCart(put.value[:0], s.leaves.At(i)))
-	}
-	slices.Sort(u.sessions)
-	for _, k := range u.sessions {
-		put.key = binary.BigEndian.AppendUint64(append(put.key[:0], keySession), k)
-		put.entry(appendSession(put.value[:0], s.sessions.Ref(k)))
-	}
-	slices.Sort(u.journeys)
-	for _, i := range u.journeys {
+	s.skus.save(&put, keySKU)
+	list32(&put, keyLeaf, u.leaves, func(b []byte, i uint32) []byte { return appendLeaf(b, s.leaves.At(i)) })
+	list32(&put, keyOrder, u.orders, func(b []byte, i uint32) []byte { return appendOrder(b, s.orders.At(i)) })
+	list32(&put, keyCart, u.carts, func(b []byte, i uint32) []byte { return s.appendCart(b, s.leaves.At(i)) })
+	list32(&put, keyJourney, u.journeys, func(b []byte, i uint32) []byte {
 		j := s.journeys.At(i)
-		put.entry32(keyJourney, i, binary.AppendVarint(append(put.value[:0], byte(j.stage)), int64(j.since)))
+		return append(binary.AppendVarint(append(b, byte(j.stage)), int64(j.since)), byte(j.reason))
+	})
+	s.words.save(&put, keyWord)
+	list32(&put, keyVisits, u.visits, func(b []byte, i uint32) []byte { return s.appendVisits(b, s.leaves.At(i)) })
+	list64(&put, keySession, u.sessions, func(b []byte, k uint64) []byte { return appendSession(b, s.sessions.Ref(k)) })
+	list32(&put, keyTaste, u.tastes, func(b []byte, i uint32) []byte { return s.appendTaste(b, s.leaves.At(i)) })
+	list32(&put, keyStay, u.stays, func(b []byte, i uint32) []byte { return s.appendStay(b, s.stays.At(s.leaves.At(i).stay)) })
+	list64(&put, keyCase, u.cases, func(b []byte, k uint64) []byte { return appendCase(b, s.cases.Ref(k)) })
+	if u.models {
+		put.entry32(keyModels, 0, s.appendModels(put.value[:0]))
 	}
+	s.savePopulation(&put)
 	if put.failed == nil {
 		s.saved()
 	}
 	return put.failed
+}
+
+// list32 puts an entry for each of some numbers, in their order.
+func list32(put *putter, kind byte, list []uint32, value func(b []byte, i uint32) []byte) {
+	slices.Sort(list)
+	for _, i := range list {
+		put.entry32(kind, i, value(put.value[:0], i))
+	}
+}
+
+// list64 puts an entry for each of some keys, in their order. One that is listed twice is put once.
+func list64(put *putter, kind byte, list []uint64, value func(b []byte, k uint64) []byte) {
+	slices.Sort(list)
+	for n, k := range list {
+		if n > 0 && list[n-1] == k {
+			continue
+		}
+		put.key = binary.BigEndian.AppendUint64(append(put.key[:0], kind), k)
+		put.entry(value(put.value[:0], k))
+	}
+}
+
+// save writes the words that are new.
+func (x *lexicon) save(put *putter, kind byte) {
+	for i := x.saved; i < len(x.words); i++ {
+		put.entry32(kind, uint32(i), append(put.value[:0], x.words[i]...))
+	}
 }
 
 // saved empties the lists of what must be saved.
@@ -75,13 +114,29 @@ func (s *Stage) saved() {
 	for _, i := range u.carts {
 		s.leaves.At(i).cartUnsaved = false
 	}
+	for _, i := range u.visits {
+		s.leaves.At(i).visitsUnsaved = false
+	}
+	for _, i := range u.tastes {
+		s.leaves.At(i).tastesUnsaved = false
+	}
+	for _, i := range u.stays {
+		s.stays.At(s.leaves.At(i).stay).unsaved = false
+	}
 	for _, k := range u.sessions {
 		s.sessions.Ref(k).unsaved = false
+	}
+	for _, k := range u.cases {
+		s.cases.Ref(k).unsaved = false
 	}
 	for _, i := range u.journeys {
 		s.journeys.At(i).unsaved = false
 	}
-	*u = unsaved{leaves: u.leaves[:0], orders: u.orders[:0], carts: u.carts[:0], journeys: u.journeys[:0], sessions: u.sessions[:0], skus: len(s.skus)}
+	s.savedPopulation()
+	s.skus.saved, s.words.saved = len(s.skus.words), len(s.words.words)
+	*u = unsaved{leaves: u.leaves[:0], orders: u.orders[:0], carts: u.carts[:0], journeys: u.journeys[:0], visits: u.visits[:0],
+		tastes: u.tastes[:0], stays: u.stays[:0], standings: u.standings[:0], accounts: u.accounts[:0], products: u.products[:0],
+		companions: u.companions[:0], words: u.words[:0], sessions: u.sessions[:0], cases: u.cases[:0], pairs: u.pairs[:0], renamed: u.renamed[:0]}
 }
 
 // putter puts entries until one fails, and uses its memory again.
@@ -103,14 +158,17 @@ func (p *putter) entry(value []byte) {
 	}
 }
 
+// leafMark tells that a stored leaf has all that this build keeps: it stands beside the channels that are present.
+const leafMark = 1 << 15
+
 func appendLeaf(b []byte, l *leaf) []byte {
-	present := uint16(0)
+	present := uint64(leafMark)
 	for c := range l.channels {
 		if l.channels[c].events > 0 {
 			present |= 1 << c
 		}
 	}
-	b = binary.AppendUvarint(b, uint64(present))
+	b = binary.AppendUvarint(b, present)
 	for c := range l.channels {
 		if at := &l.channels[c]; at.events > 0 {
 			b = binary.AppendUvarint(b, uint64(at.events))
@@ -121,14 +179,22 @@ func appendLeaf(b []byte, l *leaf) []byte {
 	for _, n := range l.counters() {
 		b = binary.AppendUvarint(b, *n)
 	}
-	b = binary.AppendUvarint(b, l.lastSession)
-	for _, n := range []uint32{l.sessions, l.productViews, l.searches} {
-		b = binary.AppendUvarint(b, uint64(n))
+	for _, n := range l.small() {
+		b = binary.AppendUvarint(b, uint64(*n))
 	}
-	for _, t := range []schemas.Time{l.sessionStart, l.checkout, l.email.LastOpen, l.email.LastClick} {
-		b = binary.AppendVarint(b, int64(t))
+	for _, t := range l.times() {
+		b = binary.AppendVarint(b, int64(*t))
 	}
-	return binary.AppendVarint(b, l.refunds)
+	return binary.AppendVarint(binary.AppendVarint(b, l.refunds), l.readingMS)
+}
+
+// small and times list further fields in the order in which they are stored.
+func (l *leaf) small() []*uint32 {
+	return []*uint32{&l.sessionsGone, &l.productViews, &l.searches, &l.readingPages, &l.account}
+}
+
+func (l *leaf) times() []*schemas.Time {
+	return []*schemas.Time{&l.checkout, &l.email.LastOpen, &l.email.LastClick, &l.accountAt}
 }
 
 // counters lists the e-mail counters in the order in which they are stored.
@@ -151,11 +217,27 @@ func decodeLeaf(v []byte, l *leaf) error {
 	for _, n := range l.counters() {
 		*n = r.uvarint()
 	}
-	l.lastSession = r.uvarint()
-	for _, n := range []*uint32{&l.sessions, &l.productViews, &l.searches} {
+	if present&leafMark == 0 {
+		return l.decodeOld(&r)
+	}
+	for _, n := range l.small() {
 		*n = uint32(r.uvarint())
 	}
-	for _, t := range []*schemas.Time{&l.sessionStart, &l.checkout, &l.email.LastOpen, &l.email.LastClick} {
+	for _, t := range l.times() {
+		*t = schemas.Time(r.varint())
+	}
+	l.refunds, l.readingMS = r.varint(), r.varint()
+	return r.end()
+}
+
+// decodeOld reads the rest of a leaf that the build before wrote. Of its sessions only the number is known.
+func (l *leaf) decodeOld(r *reader) error {
+	r.uvarint() // the latest session
+	for _, n := range []*uint32{&l.sessionsGone, &l.productViews, &l.searches} {
+		*n = uint32(r.uvarint())
+	}
+	r.varint() // when that was
+	for _, t := range []*schemas.Time{&l.checkout, &l.email.LastOpen, &l.email.LastClick} {
 		*t = schemas.Time(r.varint())
 	}
 	l.refunds = r.varint()
@@ -175,7 +257,16 @@ func appendOrder(b []byte, o *order) []byte {
 			flags |= 1 << bit
 		}
 	}
-	return append(b, byte(o.channel), flags)
+	b = append(b, byte(o.channel), flags)
+	l := &o.lines
+	if *l == (orderLines{}) {
+		return b
+	}
+	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(l.count)), uint64(l.promoted))
+	for _, n := range []schemas.Decimal{l.discount, l.list, l.cost, l.costed, l.redeemed} {
+		b = binary.AppendVarint(b, int64(n))
+	}
+	return b
 }
 
 func decodeOrder(v []byte) (order, error) {
@@ -191,13 +282,19 @@ func decodeOrder(v []byte) (order, error) {
 	if int(o.channel) >= schemas.ChannelCount {
 		return o, errEntry
 	}
+	if len(r.b) == 0 { // no line is known, as of builds before
+		return o, r.end()
+	}
+	o.lines.count, o.lines.promoted = uint16(r.uvarint()), uint16(r.uvarint())
+	for _, n := range []*schemas.Decimal{&o.lines.discount, &o.lines.list, &o.lines.cost, &o.lines.costed, &o.lines.redeemed} {
+		*n = schemas.Decimal(r.varint())
+	}
 	return o, r.end()
 }
 
 func appendSession(b []byte, at *session) []byte {
-	b = binary.AppendUvarint(binary.AppendUvarint(b, at.id), at.previousID)
-	for _, t := range [...]schemas.Time{at.start, at.end, at.previousStart, at.previousEnd} {
-		b = binary.AppendVarint(b, int64(t))
+	for _, sp := range at.spans {
+		b = binary.AppendVarint(binary.AppendVarint(b, int64(sp.start)), int64(sp.end-sp.start))
 	}
 	return b
 }
@@ -216,10 +313,10 @@ func (s *Stage) appendCart(b []byte, l *leaf) []byte {
 }
 
 // stateFormat is the version of the serialized profile state.
-const stateFormat = 1
+const stateFormat = 2
 
 // encodeProfile serializes the leaves that were folded last, with all that folds need. Leaves, and the orders of each, come in the order
-// of their indexes, so that equal profiles are equal bytes.
+// of their indexes, so that equal profiles are equal bytes. What models learn from, and is not learned from yet, is not part of it.
 func (s *Stage) encodeProfile(b []byte) []byte {
 	b = append(b, stateFormat)
 	f := &s.fold
@@ -228,8 +325,8 @@ func (s *Stage) encodeProfile(b []byte) []byte {
 		if int(i) >= s.leaves.Len() {
 			continue
 		}
-		l, none := s.leaves.At(i), leaf{}
-		if none.unsaved, none.totals, none.totalsKnown = l.unsaved, l.totals, l.totalsKnown; *l == none {
+		l := s.leaves.At(i)
+		if l.isEmpty() {
 			continue
 		}
 		b = binary.AppendUvarint(b, uint64(i))
@@ -241,6 +338,15 @@ func (s *Stage) encodeProfile(b []byte) []byte {
 			b = appendOrder(b, s.orders.At(o))
 		}
 		b = s.appendCart(b, l)
+		b = s.appendVisits(b, l)
+		b = s.appendTaste(b, l)
 	}
 	return b
+}
+
+// isEmpty tells whether nothing happened in a leaf.
+func (l *leaf) isEmpty() bool {
+	at := *l
+	at.unsaved, at.cartUnsaved, at.visitsUnsaved, at.tastesUnsaved, at.totals, at.totalsKnown = false, false, false, false, 0, false
+	return at == leaf{}
 }

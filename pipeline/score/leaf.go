@@ -6,11 +6,12 @@ import "github.com/seamline/seamline/schemas"
 // profile is adding, taking the smaller or larger, or sorting together, so that the order of arrival never shows.
 type leaf struct {
 	channels     [schemas.ChannelCount]seen
-	sessions     uint32
+	sessions     uint32 // visits to web and app in the ledger
+	sessionsGone uint32 // those that fell out of it
 	productViews uint32
 	searches     uint32
-	lastSession  uint64
-	sessionStart schemas.Time // of lastSession
+	readingPages uint32
+	readingMS    int64
 	checkout     schemas.Time // last checkout step
 	email        schemas.EmailTotals
 	refunds      int64
@@ -18,9 +19,21 @@ type leaf struct {
 	cart         uint32 // head of the ledger of cart changes, latest first
 	cartOps      uint32
 	totals       uint32 // where the sum of the orders is kept; 0 for nowhere
-	totalsKnown  bool   // no order changed since the sum was made
-	unsaved      bool   // changed since the last Save
-	cartUnsaved  bool
+	visits       uint32 // head of the ledger of visits, latest first
+	visitCount   uint32
+	cells        uint32 // head of the list of blocks of cells
+	cellCount    uint32
+	stay         uint32 // the latest session; 0 for none
+	viewed       uint32 // products looked at lately; 0 for none
+	bought       uint32 // products bought lately; 0 for none
+	account      uint32 // company or other group, as a word; 0 for none
+	accountAt    schemas.Time
+
+	totalsKnown   bool // no order changed since the sum was made
+	unsaved       bool // changed since the last Save
+	cartUnsaved   bool
+	visitsUnsaved bool
+	tastesUnsaved bool // cells, viewed or bought
 }
 
 // seen is presence on one channel.
@@ -39,12 +52,23 @@ type order struct {
 	version  int64
 	amount   schemas.Decimal
 	refunded schemas.Decimal
+	lines    orderLines // of the sale
 	currency currency
 	channel  schemas.Channel
 	sold     bool // a sale was seen
 	void     bool // taken back as if it had never been
 	returned bool // refunded as a whole, by a refund that named no amount
 	unsaved  bool // changed since the last Save
+}
+
+// orderLines sums the lines of a sale.
+type orderLines struct {
+	discount, list schemas.Decimal // discounts, and values before discounts
+	cost           schemas.Decimal // of the goods, as far as it is known
+	costed         schemas.Decimal // value of the lines whose cost is known
+	redeemed       schemas.Decimal // paid with loyalty points
+	count          uint16
+	promoted       uint16 // lines with a discount
 }
 
 // net is what the order contributes to revenue as far as it is known.
@@ -78,9 +102,13 @@ func (c currency) String() string {
 	return string([]byte{byte(c >> 16), byte(c >> 8), byte(c)})
 }
 
-// journey is the stage that a profile was in last.
+// journey is what is kept of a profile beside its leaves.
 type journey struct {
 	since   schemas.Time // 0 before the profile was placed
+	looked  schemas.Time // the clock then; not stored
 	stage   schemas.JourneyStage
+	reason  reason
+	inBatch bool   // touched by it; not stored
+	step    uint32 // that touched the profile last in this batch, from 1; not stored
 	unsaved bool
 }

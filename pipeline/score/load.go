@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/seamline/seamline/schemas"
 )
@@ -23,14 +24,24 @@ func (s *Stage) Load(r schemas.StateReader) error {
 		n++
 		return s.load(key, v)
 	})
-	s.unsaved = unsaved{skus: len(s.skus)}
+	s.unsaved = unsaved{}
+	s.skus.saved, s.words.saved = len(s.skus.words), len(s.words.words)
+	for i := range uint32(s.leaves.Len()) {
+		if word := s.leaves.At(i).account; word != 0 {
+			if int(word) >= len(s.words.words) {
+				return errEntry
+			}
+			s.accounts.Extend(int(word) + 1)
+			s.join(word, i)
+		}
+	}
 	return err
 }
 
 // load takes one stored entry. They come in the order of their kinds.
 func (s *Stage) load(key, v []byte) error {
-	if len(key) == 9 && key[0] == keySession {
-		return s.loadSession(binary.BigEndian.Uint64(key[1:]), v)
+	if len(key) == 9 {
+		return s.loadKeyed(key[0], binary.BigEndian.Uint64(key[1:]), v)
 	}
 	if len(key) != 5 {
 		return errEntry
@@ -38,7 +49,11 @@ func (s *Stage) load(key, v []byte) error {
 	i := binary.BigEndian.Uint32(key[1:])
 	switch key[0] {
 	case keySKU:
-		if s.sku(string(v)) != i {
+		if s.skus.of(string(v)) != i {
+			return errEntry
+		}
+	case keyWord:
+		if s.words.of(string(v)) != i {
 			return errEntry
 		}
 	case keyLeaf:
@@ -48,13 +63,33 @@ func (s *Stage) load(key, v []byte) error {
 	case keyCart:
 		return s.loadCart(i, v)
 	case keyJourney:
-		rd := reader{b: v}
-		*s.journey(i) = journey{stage: schemas.JourneyStage(rd.byte()), since: schemas.Time(rd.varint())}
-		return rd.end()
+		return s.loadJourney(i, v)
+	case keyVisits:
+		return s.loadVisits(i, v)
+	case keyTaste:
+		return s.loadTaste(i, v)
+	case keyStay:
+		return s.loadStay(i, v)
 	default:
-		return fmt.Errorf("unknown entry %q", key[0])
+		if key[0] < keyModels || key[0] > keyLearner {
+			return fmt.Errorf("unknown entry %q", key[0])
+		}
+		return s.loadPopulation(key[0], i, v)
 	}
 	return nil
+}
+
+func (s *Stage) loadJourney(i uint32, v []byte) error {
+	r := reader{b: v}
+	j := journey{stage: schemas.JourneyStage(r.byte()), since: schemas.Time(r.varint())}
+	if len(r.b) > 0 { // builds before gave no reason
+		j.reason = reason(r.byte())
+	}
+	if int(j.stage) >= schemas.JourneyCount || int(j.reason) >= len(whys) {
+		return errEntry
+	}
+	*s.journey(i) = j
+	return r.end()
 }
 
 func (s *Stage) loadOrder(i uint32, v []byte) error {
@@ -78,22 +113,12 @@ func (s *Stage) loadCart(i uint32, v []byte) error {
 	var last cartOp
 	for n := r.uvarint(); n > 0 && !r.bad; n-- {
 		op := cartOp{time: schemas.Time(r.varint()), sku: uint32(r.uvarint()), quantity: schemas.Decimal(r.varint()), price: schemas.Decimal(r.varint())}
-		if l.cartOps > 0 && compareOps(last, op) > 0 || l.cartOps == cartOpsMax || int(op.sku) >= len(s.skus) {
+		if l.cartOps > 0 && compareOps(last, op) > 0 || l.cartOps == cartOpsMax || int(op.sku) >= len(s.skus.words) {
 			return errEntry
 		}
 		s.addOp(l, op)
 		last = op
 	}
-	return r.end()
-}
-
-func (s *Stage) loadSession(k uint64, v []byte) error {
-	r := reader{b: v}
-	at := session{id: r.uvarint(), previousID: r.uvarint()}
-	for _, t := range []*schemas.Time{&at.start, &at.end, &at.previousStart, &at.previousEnd} {
-		*t = schemas.Time(r.varint())
-	}
-	s.sessions.Put(k, at)
 	return r.end()
 }
 
@@ -122,6 +147,28 @@ func (r *reader) byte() byte {
 	r.b = r.b[1:]
 	return c
 }
+
+func (r *reader) uint64() uint64 {
+	if len(r.b) < 8 {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	n := binary.LittleEndian.Uint64(r.b)
+	r.b = r.b[8:]
+	return n
+}
+
+func (r *reader) uint32() uint32 {
+	if len(r.b) < 4 {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	n := binary.LittleEndian.Uint32(r.b)
+	r.b = r.b[4:]
+	return n
+}
+
+func (r *reader) float() float64 { return math.Float64frombits(r.uint64()) }
 
 // skip moves on by size and gives 1, or marks the entry damaged and gives 0.
 func (r *reader) skip(size int) uint64 {

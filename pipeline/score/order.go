@@ -16,7 +16,7 @@ func (s *Stage) trade(e *schemas.Event) (owner uint32) {
 	}
 	i := s.lookUp(e)
 	o := s.orders.At(i)
-	before := o.net()
+	before, isNew := o.net(), !o.sold
 	switch e.Type {
 	case schemas.TypeRefund:
 		o.refunded += e.Amount
@@ -30,6 +30,9 @@ func (s *Stage) trade(e *schemas.Event) (owner uint32) {
 		o.sell(e)
 	}
 	e.Revenue = o.net() - before
+	if isNew && o.sold {
+		s.basket(e)
+	}
 	return o.leaf
 }
 
@@ -41,10 +44,38 @@ func (o *order) sell(e *schemas.Event) {
 			return
 		}
 		o.amount, o.version = e.Amount, e.OrderVersion
+		if len(e.Items) > 0 {
+			o.lines.sum(e)
+		}
 		return
 	}
+	o.lines.sum(e)
 	o.sold, o.amount, o.version, o.time = true, e.Amount, e.OrderVersion, e.Time
 	o.currency, o.channel = packCurrency(e.Currency), e.Channel
+}
+
+// sum sets the sums of an order's lines.
+func (l *orderLines) sum(e *schemas.Event) {
+	*l = orderLines{redeemed: e.Redeemed}
+	for i := range e.Items {
+		it := &e.Items[i]
+		if l.count < 1<<16-1 {
+			l.count++
+			if it.Discount > 0 {
+				l.promoted++
+			}
+		}
+		l.discount += max(0, it.Discount)
+		value := it.Total
+		if value == 0 {
+			value = it.UnitPrice.Mul(it.Quantity) - max(0, it.Discount)
+		}
+		l.list += value + max(0, it.Discount)
+		if it.Cost != 0 {
+			l.cost += it.Cost
+			l.costed += value
+		}
+	}
 }
 
 // orderKey names an order. Receipt numbers repeat from store to store, so the store is part of a till's key.

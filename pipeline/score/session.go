@@ -6,51 +6,119 @@ import (
 	"github.com/seamline/seamline/schemas"
 )
 
-// session is the last two sessions of one device.
+// span is one session of a device.
+type span struct{ start, end schemas.Time }
+
+// spansKept is how many sessions of a device are kept, for events that come late.
+const spansKept = 3
+
+// session is the last sessions of one device, latest first.
 type session struct {
-	id, previousID             uint64
-	start, end                 schemas.Time
-	previousStart, previousEnd schemas.Time
-	unsaved                    bool
+	spans   [spansKept]span // those with no end are none
+	unsaved bool
 }
 
-// sessionize gives a web or app event its session: that of its device, as long as the silence before it is short enough. It tells whether
-// a session began.
-func (s *Stage) sessionize(e *schemas.Event, l *leaf) (began bool) {
-	gap := schemas.Span(s.cfg.SessionGap)
-	key := s.deviceKey(e)
+// sessionize gives a web or app event its session: that of its device, as long as the silence before it is short enough. An event that
+// comes late may move the start of a session, or join two. The session has another id then, which depends on nothing but the device and
+// its true start, and the batch tells what became of the id that events before had.
+func (s *Stage) sessionize(b *schemas.Batch, e *schemas.Event, key uint64) {
+	gap := s.gap(e.Channel)
 	at := s.sessions.Ref(key)
-	switch {
-	case at != nil && e.Time >= at.start-gap && e.Time <= at.end+gap:
-		at.start, at.end = min(at.start, e.Time), max(at.end, e.Time)
-		e.SessionID = at.id
-	case at != nil && e.Time < at.start:
-		if at.previousID == 0 || e.Time < at.previousStart-gap || e.Time > at.previousEnd+gap {
-			// Later than two sessions: a session of its own, which the next late event of the same time finds again.
-			e.SessionID = sessionID(key, e.Time-e.Time%gap)
-			return false
-		}
-		at.previousStart, at.previousEnd = min(at.previousStart, e.Time), max(at.previousEnd, e.Time)
-		e.SessionID = at.previousID
-	default:
-		if at == nil {
-			s.sessions.Put(key, session{})
-			at = s.sessions.Ref(key)
-		}
-		at.previousID, at.previousStart, at.previousEnd = at.id, at.start, at.end
-		at.id, at.start, at.end = sessionID(key, e.Time), e.Time, e.Time
-		e.SessionID = at.id
-		l.sessions++
-		began = true
+	if at == nil {
+		s.sessions.Put(key, session{})
+		at = s.sessions.Ref(key)
+	}
+	if first := &at.spans[0]; first.end == 0 || e.Time > first.end+gap {
+		copy(at.spans[1:], at.spans[:spansKept-1])
+		at.spans[0] = span{start: e.Time, end: e.Time}
+		e.SessionID = sessionID(key, e.Time)
+	} else if e.Time >= first.start {
+		first.end = max(first.end, e.Time)
+		e.SessionID = sessionID(key, first.start)
+	} else {
+		e.SessionID = s.lateInSession(b, key, at, e.Time, gap)
 	}
 	if !at.unsaved {
 		at.unsaved = true
 		s.unsaved.sessions = append(s.unsaved.sessions, key)
 	}
-	if e.Time >= l.sessionStart {
-		l.lastSession, l.sessionStart = e.SessionID, e.Time
+}
+
+// lateInSession finds the session of an event before the start of the latest.
+func (s *Stage) lateInSession(b *schemas.Batch, key uint64, at *session, t, gap schemas.Time) uint64 {
+	joined := span{start: t, end: t}
+	var kept [spansKept]span
+	n, formers := 0, s.formers[:0]
+	last := at.spans[spansKept-1]
+	if last.end != 0 && t < last.start-gap {
+		// Later than all sessions that are kept: a session of its own, which the next late event of the same time finds again.
+		return sessionID(key, t-t%gap)
 	}
-	return began
+	for _, sp := range at.spans {
+		if sp.end == 0 || t < sp.start-gap || t > sp.end+gap {
+			kept[n] = sp
+			n++
+			continue
+		}
+		joined.start, joined.end = min(joined.start, sp.start), max(joined.end, sp.end)
+		formers = append(formers, sp.start)
+	}
+	s.place3(&kept, n, joined)
+	at.spans = kept
+	id := sessionID(key, joined.start)
+	for _, start := range formers {
+		if start != joined.start {
+			s.rename(b, sessionID(key, start), id)
+		}
+	}
+	s.formers = formers
+	return id
+}
+
+// place3 puts a span into its place among those that are kept; of too many the oldest falls out.
+func (s *Stage) place3(kept *[spansKept]span, n int, sp span) {
+	i := 0
+	for i < n && kept[i].end != 0 && kept[i].start > sp.start {
+		i++
+	}
+	if i < spansKept {
+		copy(kept[i+1:], kept[i:spansKept-1])
+		kept[i] = sp
+	}
+}
+
+// former is an id that a session had before.
+type former struct {
+	id   uint64
+	next uint32
+}
+
+// rename tells that a session has another id, and so have those that became it.
+func (s *Stage) rename(b *schemas.Batch, from, to uint64) {
+	b.SessionAliases = append(b.SessionAliases, schemas.SessionAlias{SessionID: from, Became: to})
+	head, _ := s.renamed.Get(from)
+	for i := head; i != 0; i = s.formerIDs.At(i).next {
+		b.SessionAliases = append(b.SessionAliases, schemas.SessionAlias{SessionID: s.formerIDs.At(i).id, Became: to})
+	}
+	s.inherit(from, to)
+}
+
+// inherit makes an id, and those that became it, former ids of another.
+func (s *Stage) inherit(from, to uint64) {
+	head, _ := s.renamed.Get(to)
+	head = s.formerIDs.Append(former{id: from, next: head})
+	if i, has := s.renamed.Get(from); has {
+		s.renamed.Delete(from)
+		last := i
+		for s.formerIDs.At(last).next != 0 {
+			last = s.formerIDs.At(last).next
+		}
+		s.formerIDs.At(last).next = head
+		head = i
+		s.unsaved.renamed = append(s.unsaved.renamed, from)
+	}
+	s.renamed.Put(to, head)
+	s.unsaved.renamed = append(s.unsaved.renamed, to)
 }
 
 // Prepare gives an event the key of the device that it names: the browser's, else the device's or the kiosk's.

@@ -5,55 +5,17 @@ package score
 
 import (
 	"cmp"
-	"flag"
 	"fmt"
 	"slices"
-	"time"
 	"unsafe"
 
 	"github.com/dchest/siphash"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seamline/seamline/pipeline/score/model"
 	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/schemas"
 )
-
-// Config are the spans that scores use.
-type Config struct {
-	SessionGap  time.Duration
-	CartOpen    time.Duration // how long an untouched cart counts as considering
-	AtRiskAfter time.Duration
-	LapsedAfter time.Duration
-	LoyalOrders int
-}
-
-// DefaultConfig has the defaults of every setting.
-func DefaultConfig() Config {
-	return Config{SessionGap: 30 * time.Minute, CartOpen: 7 * 24 * time.Hour, AtRiskAfter: 180 * 24 * time.Hour,
-		LapsedAfter: 365 * 24 * time.Hour, LoyalOrders: 4}
-}
-
-// Flags registers every setting.
-func (c *Config) Flags(fs *flag.FlagSet) {
-	fs.DurationVar(&c.SessionGap, "score.session.gap", c.SessionGap, "silence that ends a session on web and app")
-	fs.DurationVar(&c.CartOpen, "score.cart.open", c.CartOpen, "how long an untouched cart or checkout keeps a person in stage considering")
-	fs.DurationVar(&c.AtRiskAfter, "score.at-risk-after", c.AtRiskAfter, "time since the last order after which a buyer is at risk")
-	fs.DurationVar(&c.LapsedAfter, "score.lapsed-after", c.LapsedAfter, "time since the last order after which a buyer has lapsed")
-	fs.IntVar(&c.LoyalOrders, "score.loyal-orders", c.LoyalOrders, "orders that make a buyer loyal, as long as the last one is recent")
-}
-
-// Validate finds settings that cannot work.
-func (c *Config) Validate() error {
-	switch {
-	case c.SessionGap <= 0 || c.CartOpen <= 0:
-		return fmt.Errorf("score.session.gap and score.cart.open must be longer than nothing")
-	case c.AtRiskAfter <= 0 || c.LapsedAfter <= c.AtRiskAfter:
-		return fmt.Errorf("score.at-risk-after must be longer than nothing and shorter than score.lapsed-after")
-	case c.LoyalOrders < 2:
-		return fmt.Errorf("score.loyal-orders must be at least 2")
-	}
-	return nil
-}
 
 // Graph is what score needs to know of the identity graph.
 type Graph interface {
@@ -69,38 +31,106 @@ type Graph interface {
 
 // Stage is the score stage.
 type Stage struct {
-	cfg        Config
-	graph      Graph
+	cfg   Config
+	gaps  [schemas.ChannelCount]schemas.Time // silence that ends a visit
+	graph Graph
+
+	// Of people, leaf by leaf; records with index 0 are nobody's.
 	leaves     *slab.Slab[leaf]
-	orders     *slab.Slab[order] // the one with index 0 is nobody's
+	orders     *slab.Slab[order]
 	orderIndex *slab.Table[uint64, uint32]
-	totals     *slab.Slab[totals]           // the one with index 0 is nobody's
-	sessions   *slab.Table[uint64, session] // by device
-	carts      *slab.Slab[cartNode]         // the one with index 0 is nobody's
-	cartFree   uint32                       // first of the list of nodes that are not used
-	cartCount  int                          // ledgers
-	journeys   *slab.Slab[journey]          // by profile
-	skus       []string
-	skuIndex   map[string]uint32
-	fold       folder
-	owners     []uint32                                    // profiles that the batch touched through an order of theirs alone
-	readers    func(changed schemas.Fields) schemas.Fields // see Serve
-	unsaved    unsaved
-	space      *slab.Space
-	last       struct{ states, skus int } // what the rows of the batch before needed
-	metrics    *metrics
+	totals     *slab.Slab[totals]
+	carts      *slab.Slab[cartNode]
+	cartFree   uint32 // first of the list of nodes that are not used
+	cartCount  int    // ledgers
+	visits     *slab.Slab[visitNode]
+	visitFree  uint32
+	blocks     *slab.Slab[block]
+	recents    *slab.Slab[recent]
+	stays      *slab.Slab[stay]
+	extras     *slab.Slab[extras]
+	cases      *slab.Table[uint64, cartCase] // by leaf
+	journeys   *slab.Slab[journey]           // by profile
+	standings  *slab.Slab[standing]          // by profile
+	accounts   *slab.Slab[account]           // by word
+	members    *slab.Slab[member]
+
+	// Of devices.
+	sessions  *slab.Table[uint64, session]
+	renamed   *slab.Table[uint64, uint32] // ids that sessions had before, by the one that they have now
+	formerIDs *slab.Slab[former]
+
+	// Of products and of the population.
+	skus, words  lexicon
+	products     *slab.Slab[product] // by SKU
+	descriptions *slab.Slab[description]
+	stocks       *slab.Slab[stock]
+	pairs        *slab.Table[uint64, pair]
+	companions   *slab.Slab[companions]
+	wordStats    *slab.Slab[wordStats]
+	people       population
+	models       *models
+	nextFit      schemas.Time // 0 before the first moment
+	propensity   *learner
+	conversion   *learner
+	endings      deadlines // of sessions, by leaf
+	verdicts     deadlines // of carts, by leaf
+
+	// Of the batch.
+	owners          []uint32 // profiles that it touched through an order of theirs alone
+	looked          []uint32 // profiles that it touched since its first moment, or since the last fit
+	early           map[uint32]*schemas.Scores
+	earlySteps      uint32 // up to which scores are in early
+	step            uint32
+	flips           map[uint32][]flip
+	touchedAccounts []uint32
+
+	fold     folder
+	formers  []schemas.Time
+	features model.Features
+	reasons  map[uint64]string
+	moment   []schemas.Scores                            // of the moment's profiles, where somebody reads them
+	readers  func(changed schemas.Fields) schemas.Fields // see Serve
+	unsaved  unsaved
+	space    *slab.Space
+	last     struct{ states, skus, words, brands, recommended int } // what the rows of the batch before needed
+	metrics  *metrics
 }
 
 // New makes an empty stage over a graph, whose memory is in the space; a nil space is anonymous memory.
 func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) *Stage {
-	s := &Stage{cfg: cfg, graph: graph, leaves: slab.NewSlab[leaf](space), orders: slab.NewSlab[order](space), totals: slab.NewSlab[totals](space),
-		orderIndex: slab.NewTable[uint64, uint32](space, slab.Hash64), sessions: slab.NewTable[uint64, session](space, slab.Hash64),
-		carts: slab.NewSlab[cartNode](space), journeys: slab.NewSlab[journey](space), skus: make([]string, 1), skuIndex: map[string]uint32{},
-		unsaved: unsaved{skus: 1}, space: space, metrics: newMetrics(reg)}
+	cfg.propertyNames = names(cfg.Properties)
+	s := &Stage{cfg: cfg, graph: graph, leaves: slab.NewSlab[leaf](space), orders: slab.NewSlab[order](space),
+		orderIndex: slab.NewTable[uint64, uint32](space, slab.Hash64), totals: slab.NewSlab[totals](space), carts: slab.NewSlab[cartNode](space),
+		visits: slab.NewSlab[visitNode](space), blocks: slab.NewSlab[block](space), recents: slab.NewSlab[recent](space),
+		stays: slab.NewSlab[stay](space), extras: slab.NewSlab[extras](space), cases: slab.NewTable[uint64, cartCase](space, slab.Hash64),
+		journeys: slab.NewSlab[journey](space), standings: slab.NewSlab[standing](space), accounts: slab.NewSlab[account](space),
+		members: slab.NewSlab[member](space), sessions: slab.NewTable[uint64, session](space, slab.Hash64),
+		renamed: slab.NewTable[uint64, uint32](space, slab.Hash64), formerIDs: slab.NewSlab[former](space),
+		skus: newLexicon(skusMax), words: newLexicon(wordsMax), products: slab.NewSlab[product](space), descriptions: slab.NewSlab[description](space),
+		stocks: slab.NewSlab[stock](space), pairs: slab.NewTable[uint64, pair](space, slab.Hash64), companions: slab.NewSlab[companions](space),
+		wordStats: slab.NewSlab[wordStats](space), people: newPopulation(), models: newModels(), propensity: newLearner(), conversion: newLearner(),
+		endings: newDeadlines(), verdicts: newDeadlines(), early: map[uint32]*schemas.Scores{}, flips: map[uint32][]flip{},
+		reasons: map[uint64]string{}, space: space, metrics: newMetrics(reg)}
+	for c := range s.gaps {
+		s.gaps[c] = schemas.Span(cfg.SessionGap)
+	}
+	if cfg.SessionGapApp > 0 {
+		s.gaps[schemas.ChannelApp] = schemas.Span(cfg.SessionGapApp)
+	}
 	s.Serve(func(schemas.Fields) schemas.Fields { return schemas.FieldsAll })
 	s.orders.Append(order{})
 	s.totals.Append(totals{})
 	s.carts.Append(cartNode{})
+	s.visits.Append(visitNode{})
+	s.blocks.Append(block{})
+	s.recents.Append(recent{})
+	s.stays.Append(stay{})
+	s.extras.Append(extras{})
+	s.members.Append(member{})
+	s.formerIDs.Append(former{})
+	s.descriptions.Append(description{})
+	s.stocks.Append(stock{})
 	s.fold.names = map[currency]string{}
 	s.fold.collect = func(leaf uint32) { s.fold.leaves = append(s.fold.leaves, leaf) }
 	return s
@@ -114,11 +144,15 @@ func (s *Stage) Name() string { return "score" }
 func (s *Stage) Serve(readers func(changed schemas.Fields) schemas.Fields) { s.readers = readers }
 
 // eventBytes is what an event may add to the state.
-const eventBytes = int64(unsafe.Sizeof(leaf{}) + unsafe.Sizeof(order{}) + unsafe.Sizeof(totals{})/totalsKeptMin + unsafe.Sizeof(session{}) + unsafe.Sizeof(cartNode{}) + unsafe.Sizeof(journey{}) + 2*16)
+const eventBytes = int64(unsafe.Sizeof(leaf{}) + unsafe.Sizeof(order{}) + unsafe.Sizeof(totals{})/totalsKeptMin + unsafe.Sizeof(session{}) +
+	unsafe.Sizeof(cartNode{}) + unsafe.Sizeof(journey{}) + unsafe.Sizeof(visitNode{}) + 2*unsafe.Sizeof(block{}) + unsafe.Sizeof(recent{}) +
+	unsafe.Sizeof(stay{}) + unsafe.Sizeof(standing{}) + unsafe.Sizeof(product{}) + unsafe.Sizeof(description{}) + 4*16)
 
 // Begin makes sure that there is room for what the batch adds. It fails with slab.ErrFull where there is none.
 func (s *Stage) Begin(b *schemas.Batch) error {
-	s.owners = s.owners[:0]
+	s.owners, s.looked, s.step, s.earlySteps = s.owners[:0], s.looked[:0], 0, 0
+	clear(s.early)
+	clear(s.flips)
 	if err := s.space.Reserve(int64(len(b.Events)) * eventBytes); err != nil {
 		return fmt.Errorf("score %d events: %w", len(b.Events), err)
 	}
@@ -128,16 +162,22 @@ func (s *Stage) Begin(b *schemas.Batch) error {
 // Step folds the moment's event into its leaf, and every touched profile into a row and a place on the journey. A profile whose order
 // was changed by somebody else's event is touched as well.
 func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
+	s.pass(b, m.Clock)
 	m.Profiles, m.Timers = m.Profiles[:0], m.Timers[:0]
 	if m.Event != nil {
-		owner, changed := s.update(m.Event)
+		owner, changed := s.update(b, m.Event)
 		s.touchOwner(m, owner)
 		if !m.Moved {
 			s.narrow(m, changed)
 		}
 	}
+	s.moment = slices.Grow(s.moment[:0], len(m.Touched))[:len(m.Touched)]
 	for i := range m.Touched {
 		t := &m.Touched[i]
+		s.look(t.Profile, m.Clock)
+		if t.Changed&schemas.FieldsClock != 0 {
+			t.Changed |= schemas.FieldsScores
+		}
 		// The elements' memory is that of moments before.
 		if n := len(m.Profiles); n < cap(m.Profiles) {
 			m.Profiles = m.Profiles[:n+1]
@@ -150,17 +190,89 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 			p.Index = t.Profile
 			continue
 		}
-		if !s.profile(p, t.Profile, reads) {
+		lives := s.profile(p, t.Profile, reads)
+		if t.Changed == 0 || t.Changed&schemas.FieldsOrders != 0 {
+			s.stand(t.Profile, p)
+		}
+		if !lives {
 			continue
 		}
 		if !moves {
 			j := s.journey(t.Profile)
-			p.Stage, p.StageSince = j.stage, j.since
-		} else if s.place(p, t, m) && t.Changed != 0 {
+			p.Stage, p.StageSince, p.StageReason = j.stage, j.since, j.reason.String()
+		} else if s.place(b, p, t, m) && t.Changed != 0 {
 			t.Changed |= schemas.FieldsStage
+		}
+		if reads&schemas.FieldsScores != 0 && s.readers(schemas.FieldsScores) != 0 {
+			p.Scores = &s.moment[i]
+			s.scores(p, p.Scores, m.Clock)
+		}
+		if moves {
+			s.rescore(p, m)
 		}
 	}
 	return nil
+}
+
+// pass does what time alone does: models are fitted, and sessions and carts whose time is over are learned from.
+func (s *Stage) pass(b *schemas.Batch, now schemas.Time) {
+	s.step++
+	if every := schemas.Span(s.cfg.FitEvery); every > 0 && now >= s.nextFit {
+		if s.nextFit != 0 {
+			s.passLearners(s.nextFit)
+			s.scoreEarly()
+			s.fit(b, now-now%every)
+		}
+		s.nextFit = now - now%every + every
+		s.unsaved.models = true
+	}
+	s.passLearners(now)
+}
+
+func (s *Stage) passLearners(now schemas.Time) {
+	if s.endings.isDue(now) {
+		s.passSessions(now)
+	}
+	if s.verdicts.isDue(now) {
+		s.passCases(now)
+	}
+}
+
+// look notes when a profile is touched: its row is as of then, wherever the batch ends.
+func (s *Stage) look(profile uint32, clock schemas.Time) {
+	j := s.journey(profile)
+	if j.step <= s.earlySteps || !j.inBatch {
+		s.looked = append(s.looked, profile)
+	}
+	j.looked, j.step, j.inBatch = clock, s.step, true
+}
+
+// scoreEarly scores the profiles that the batch touched since the last fit, before another changes the models.
+func (s *Stage) scoreEarly() {
+	for _, index := range s.looked {
+		var p schemas.Profile
+		if s.profile(&p, index, schemas.FieldsAll) {
+			sc := &schemas.Scores{}
+			s.scores(&p, sc, s.journey(index).looked)
+			s.early[index] = sc
+		}
+	}
+	s.looked, s.earlySteps = s.looked[:0], s.step-1
+}
+
+// rescore asks for a look at a buyer after a fit, although nothing happens: after the first fit by when the silence has grown enough.
+func (s *Stage) rescore(p *schemas.Profile, m *schemas.Moment) {
+	every := schemas.Span(s.cfg.FitEvery)
+	if every == 0 || p.PurchaseDays == 0 {
+		return
+	}
+	due := m.Clock + 1
+	if n := schemas.Time(s.cfg.RescoreShare); n > 0 {
+		due = max(due, m.Clock+max(0, m.Clock-p.LastOrder)/n)
+	}
+	due += every - 1
+	due -= due % every
+	m.Timers = append(m.Timers, schemas.Touch{Profile: p.Index, Due: due})
 }
 
 // reads gives what must be folded of a touched profile, and whether its place on the journey may be another than before.
@@ -198,41 +310,87 @@ func (s *Stage) touchOwner(m *schemas.Moment, leaf uint32) {
 	s.owners = append(s.owners, owner)
 }
 
-// Apply closes the batch: every profile that it touched gets one whole row, as of the last moment.
+// Apply closes the batch: every profile that it touched gets one whole row, as of the last moment that touched it.
 func (s *Stage) Apply(b *schemas.Batch) error {
 	s.addOwners(b)
 	if cap(b.Profiles) < len(b.Touched) { // slices.Grow would copy all that there is room for
 		b.Profiles = make([]schemas.Profile, 0, len(b.Touched)+len(b.Touched)/8)
 	}
-	// Rows outlive the batch in some sinks, so what they refer to is new for each batch: as much as the batch before needed.
-	states, skus := make([]byte, 0, s.last.states+s.last.states/8), make([]string, 0, s.last.skus+s.last.skus/8)
+	r := s.newRows(len(b.Touched))
 	for i, t := range b.Touched {
 		if i%coolEvery == 0 {
 			if err := s.space.Cool(); err != nil {
 				return fmt.Errorf("score: rows of profiles: %w", err)
 			}
 		}
-		b.Profiles = append(b.Profiles, schemas.Profile{Version: b.Number, CartSKUs: skus[len(skus):]})
-		p := &b.Profiles[len(b.Profiles)-1]
-		if !s.profile(p, t.Profile, schemas.FieldsAll) {
-			continue
-		}
-		j := s.journey(t.Profile)
-		p.Stage, p.StageSince = j.stage, j.since
-		if n := len(p.CartSKUs); n <= cap(skus)-len(skus) { // else they have memory of their own
-			skus = skus[:len(skus)+n]
-		}
-		p.CartSKUs = slices.Clip(p.CartSKUs)
-		from := len(states)
-		states = s.encodeProfile(states)
-		p.State = states[from:len(states):len(states)]
+		b.Profiles = append(b.Profiles, schemas.Profile{Version: b.Number, CartSKUs: r.skus[len(r.skus):]})
+		s.row(r, &b.Profiles[len(b.Profiles)-1], t.Profile)
 	}
-	s.last.states, s.last.skus = len(states), len(skus)
-	s.metrics.leaves.Set(float64(s.leaves.Len()))
-	s.metrics.orders.Set(float64(s.orders.Len() - 1))
-	s.metrics.sessions.Set(float64(s.sessions.Len()))
-	s.metrics.carts.Set(float64(s.cartCount))
+	s.last.states, s.last.skus, s.last.words, s.last.brands, s.last.recommended = len(r.states), len(r.skus), len(r.words), len(r.brands), len(r.recommended)
+	for _, t := range b.Touched {
+		s.journey(t.Profile).inBatch = false
+	}
+	s.emitAccounts(b)
+	s.measure()
 	return nil
+}
+
+// rows is memory for what rows refer to. Rows outlive the batch in some sinks, so that it is new for each batch: as much as the batch before
+// needed.
+type rows struct {
+	states      []byte
+	skus        []string
+	words       []schemas.Weighed // categories
+	brands      []schemas.Weighed
+	recommended []schemas.Recommendation
+	scores      []schemas.Scores
+}
+
+func (s *Stage) newRows(n int) *rows {
+	return &rows{states: make([]byte, 0, s.last.states+s.last.states/8), skus: make([]string, 0, s.last.skus+s.last.skus/8),
+		words: make([]schemas.Weighed, 0, s.last.words+s.last.words/8), brands: make([]schemas.Weighed, 0, s.last.brands+s.last.brands/8), scores: make([]schemas.Scores, 0, n),
+		recommended: make([]schemas.Recommendation, 0, s.last.recommended+s.last.recommended/8)}
+}
+
+// row fills the row of one profile.
+func (s *Stage) row(r *rows, p *schemas.Profile, index uint32) {
+	if !s.profile(p, index, schemas.FieldsAll) {
+		return
+	}
+	if account := s.accountOf(); account != 0 {
+		s.touchAccount(account)
+	}
+	j := s.journey(index)
+	p.Stage, p.StageSince, p.StageReason = j.stage, j.since, j.reason.String()
+	if n := len(p.CartSKUs); n <= cap(r.skus)-len(r.skus) { // else they have memory of their own
+		r.skus = r.skus[:len(r.skus)+n]
+	}
+	p.CartSKUs = slices.Clip(p.CartSKUs)
+	if sc := s.early[index]; sc != nil && j.step <= s.earlySteps {
+		p.Scores = sc
+	} else {
+		r.scores = append(r.scores, schemas.Scores{Categories: r.words[len(r.words):], Brands: r.brands[len(r.brands):], Recommended: r.recommended[len(r.recommended):]})
+		p.Scores = &r.scores[len(r.scores)-1]
+		s.scores(p, p.Scores, j.looked)
+		r.keep(p.Scores)
+	}
+	from := len(r.states)
+	r.states = s.encodeProfile(r.states)
+	p.State = r.states[from:len(r.states):len(r.states)]
+}
+
+// keep counts what a row's lists took of the common memory; where that was too small they have memory of their own.
+func (r *rows) keep(sc *schemas.Scores) {
+	if n := len(sc.Categories); n <= cap(r.words)-len(r.words) {
+		r.words = r.words[:len(r.words)+n]
+	}
+	if n := len(sc.Brands); n <= cap(r.brands)-len(r.brands) {
+		r.brands = r.brands[:len(r.brands)+n]
+	}
+	if n := len(sc.Recommended); n <= cap(r.recommended)-len(r.recommended) {
+		r.recommended = r.recommended[:len(r.recommended)+n]
+	}
+	sc.Categories, sc.Brands, sc.Recommended = slices.Clip(sc.Categories), slices.Clip(sc.Brands), slices.Clip(sc.Recommended)
 }
 
 // coolEvery is after how many profiles, each on some dozen pages, the ceiling of memory is kept.
@@ -252,42 +410,84 @@ func (s *Stage) addOwners(b *schemas.Batch) {
 
 // update folds one event into its leaf. It gives the leaf whose order the event changed, 0 for none, and what changed of the event's
 // person.
-func (s *Stage) update(e *schemas.Event) (owner uint32, changed schemas.Fields) {
+func (s *Stage) update(b *schemas.Batch, e *schemas.Event) (owner uint32, changed schemas.Fields) {
+	if s.learn(e) {
+		return 0, 0
+	}
+	s.enrich(b, e)
 	owner = s.trade(e)
 	if e.Leaf == 0 {
 		return owner, 0
 	}
-	changed = schemas.FieldsSeen
+	changed = schemas.FieldsSeen | schemas.FieldsScores
+	l := s.leaf(e.Leaf)
 	if e.OrderSign() != 0 {
 		changed |= schemas.FieldsOrders | schemas.FieldsCart // a sale closes the cart
+		if e.Type == schemas.TypeOrder {
+			s.orderIn(l, e)
+		}
 	}
-	l := s.leaf(e.Leaf)
 	c := &l.channels[e.Channel]
 	c.events++
 	if c.first == 0 || e.Time < c.first {
 		c.first = e.Time
 	}
 	c.last = max(c.last, e.Time)
-	if (e.Channel == schemas.ChannelWeb || e.Channel == schemas.ChannelApp) && s.sessionize(e, l) {
+	if s.stayOn(b, l, e) {
 		changed |= schemas.FieldsSessions
 	}
+	l.readFor(e)
+	s.tastes(l, e)
+	s.consents(l, e)
+	s.belong(l, e)
+	return owner, changed | s.happen(l, e)
+}
+
+// stayOn notes an event in the visits of its leaf, and, on web and app, in the sessions of its device. It tells whether the number of
+// sessions is another than before.
+func (s *Stage) stayOn(b *schemas.Batch, l *leaf, e *schemas.Event) bool {
+	switch e.Channel {
+	case schemas.ChannelWeb, schemas.ChannelApp:
+		device := s.deviceKey(e)
+		s.sessionize(b, e, device)
+		counts := s.visit(l, device, e)
+		if at := s.observe(l, e, device); at != nil && e.Type == schemas.TypeProductView {
+			if sku := s.skus.of(e.SKU); sku != 0 {
+				s.viewedInSession(at, sku)
+			}
+		}
+		return counts
+	case schemas.ChannelStore, schemas.ChannelSocial, schemas.ChannelCall:
+		s.visit(l, 0, e)
+	default:
+		if e.Type == schemas.TypeMessageClick && !e.Machine {
+			s.visit(l, 0, e)
+		}
+	}
+	return false
+}
+
+// happen folds what only events of some types say.
+func (s *Stage) happen(l *leaf, e *schemas.Event) schemas.Fields {
 	switch e.Type {
 	case schemas.TypeProductView:
 		l.productViews++
-		changed |= schemas.FieldsViews
+		return schemas.FieldsViews
 	case schemas.TypeSearch:
 		l.searches++
-		changed |= schemas.FieldsSearches
+		return schemas.FieldsSearches
 	case schemas.TypeCartAdd, schemas.TypeCartRemove:
 		s.cart(e, l)
-		changed |= schemas.FieldsCart
+		s.changeCase(l, e)
+		return schemas.FieldsCart
 	case schemas.TypeCheckoutStart, schemas.TypeCheckoutStep:
 		l.checkout = max(l.checkout, e.Time)
-		changed |= schemas.FieldsCheckout
-	default:
-		changed |= l.message(e)
+		return schemas.FieldsCheckout
+	case schemas.TypeSurveyAnswer:
+		s.answer(l, e)
+		return 0
 	}
-	return owner, changed
+	return l.message(e)
 }
 
 // message counts what happened to a message.
@@ -346,7 +546,22 @@ func hash(a, b string) uint64 {
 	return siphash.Hash(hashKey0, hashKey1, append(append(append(append(text[:0], a...), 0), b...), 0))
 }
 
-type metrics struct{ leaves, orders, sessions, carts prometheus.Gauge }
+// measure sets what is watched.
+func (s *Stage) measure() {
+	m := s.metrics
+	m.leaves.Set(float64(s.leaves.Len()))
+	m.orders.Set(float64(s.orders.Len() - 1))
+	m.sessions.Set(float64(s.sessions.Len()))
+	m.carts.Set(float64(s.cartCount))
+	m.products.Set(float64(len(s.skus.words) - 1))
+	m.pairs.Set(float64(s.pairs.Len()))
+	m.version.Set(float64(s.models.Version))
+}
+
+type metrics struct {
+	leaves, orders, sessions, carts, products, pairs, version prometheus.Gauge
+	fits                                                      prometheus.Counter
+}
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	gauge := func(name, help string) prometheus.Gauge {
@@ -354,6 +569,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		reg.MustRegister(g)
 		return g
 	}
-	return &metrics{leaves: gauge("seamline_score_leaves", "Leaves with state."), orders: gauge("seamline_score_orders", "Orders remembered."),
+	fits := prometheus.NewCounter(prometheus.CounterOpts{Name: "seamline_score_fits_total", Help: "Fits of the population's models."})
+	reg.MustRegister(fits)
+	return &metrics{fits: fits, products: gauge("seamline_score_products", "Products that were met."),
+		pairs: gauge("seamline_score_pairs", "Pairs of products that are counted."), version: gauge("seamline_score_models_version", "Version of the models in force."),
+		leaves: gauge("seamline_score_leaves", "Leaves with state."), orders: gauge("seamline_score_orders", "Orders remembered."),
 		sessions: gauge("seamline_score_sessions", "Devices with a remembered session."), carts: gauge("seamline_score_carts", "Leaves with a cart ledger.")}
 }

@@ -168,8 +168,8 @@ func TestSessions(t *testing.T) {
 	if ids[0] == 0 || ids[1] != ids[0] || ids[2] != ids[0] || ids[3] == ids[0] || ids[4] != ids[0] || ids[5] != ids[3] || ids[6] != ids[7] || ids[6] == ids[0] {
 		t.Errorf("sessions are %v", ids)
 	}
-	if p.Sessions != 2 || p.LastSessionID != ids[3] {
-		t.Errorf("got %d sessions, the last %d; want 2 and %d", p.Sessions, p.LastSessionID, ids[3])
+	if p.Sessions != 3 || p.LastSessionID != ids[3] {
+		t.Errorf("got %d sessions, the last %d; want 3 and %d", p.Sessions, p.LastSessionID, ids[3])
 	}
 }
 
@@ -177,7 +177,9 @@ func TestJourney(t *testing.T) {
 	t.Parallel()
 	f := func(clock schemas.Time, want schemas.JourneyStage, due schemas.Time, events ...*schemas.Event) {
 		t.Helper()
-		s := newStage(1)
+		cfg := DefaultConfig()
+		cfg.FitEvery = 0
+		s := New(cfg, one{1}, nil, prometheus.NewRegistry())
 		m := &schemas.Moment{Clock: clock, Touched: []schemas.Touch{{Profile: 1}}}
 		b := &schemas.Batch{Number: 1, Touched: m.Touched}
 		for _, e := range events {

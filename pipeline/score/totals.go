@@ -1,6 +1,7 @@
 package score
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/seamline/seamline/schemas"
@@ -13,6 +14,12 @@ type totals struct {
 	orders, stores, online int64
 	first, last            schemas.Time
 	days                   uint32
+	firstDay               schemas.Decimal // net of the first day
+	lines, promoted        uint32
+	discount, list         schemas.Decimal
+	cost                   schemas.Decimal // of goods, as far as it is known
+	uncosted               schemas.Decimal // net of what is not known to cost anything
+	loyalty                points
 	currency               currency
 	otherCurrency          bool
 }
@@ -30,24 +37,26 @@ const totalsKeptMin = 4
 func (s *Stage) foldOrders(p *schemas.Profile) {
 	f := &s.fold
 	if len(f.buyers) == 1 && f.buyers[0].totalsKnown {
-		s.totals.At(f.buyers[0].totals).fill(p, f)
+		f.sum = s.totals.At(f.buyers[0].totals)
+		f.sum.fill(p, f)
 		return
 	}
 	f.orders = f.orders[:0]
 	for _, l := range f.buyers {
 		f.orders = s.appendOrdersOf(f.orders, l)
 	}
-	sum := s.sumOrders()
+	f.sum = &f.own
+	f.own = s.sumOrders()
 	if len(f.buyers) == 1 && len(f.orders) >= totalsKeptMin {
 		l := f.buyers[0]
 		if l.totals == 0 {
-			l.totals = s.totals.Append(sum)
+			l.totals = s.totals.Append(f.own)
 		} else {
-			*s.totals.At(l.totals) = sum
+			*s.totals.At(l.totals) = f.own
 		}
 		l.totalsKnown = true
 	}
-	sum.fill(p, f)
+	f.own.fill(p, f)
 }
 
 // fill sets what a profile's row says about orders.
@@ -68,7 +77,8 @@ func (s *Stage) sumOrders() (sum totals) {
 	for _, i := range f.orders {
 		o := s.orders.At(i)
 		c := &sum.channels[o.channel]
-		if o.currency == sum.currency || o.currency == 0 {
+		isCounted := o.currency == sum.currency || o.currency == 0
+		if isCounted {
 			sum.revenue += o.net()
 			c.revenue += o.net()
 		} else {
@@ -76,6 +86,10 @@ func (s *Stage) sumOrders() (sum totals) {
 		}
 		if !o.stands() {
 			continue
+		}
+		if isCounted {
+			sum.addLines(o)
+			s.cfg.Loyalty.earn(&sum.loyalty, o)
 		}
 		sum.orders++
 		c.orders++
@@ -85,11 +99,54 @@ func (s *Stage) sumOrders() (sum totals) {
 			sum.online++
 		}
 		sum.first, sum.last = schemas.Earlier(sum.first, o.time), max(sum.last, o.time)
-		f.days = append(f.days, int32(o.time/schemas.Day))
+		f.days = append(f.days, day(o.time))
 	}
 	slices.Sort(f.days)
 	sum.days = uint32(len(slices.Compact(f.days)))
+	for _, i := range f.orders {
+		o := s.orders.At(i)
+		if o.stands() && day(o.time) == day(sum.first) && (o.currency == sum.currency || o.currency == 0) {
+			sum.firstDay += o.net()
+		}
+	}
 	return sum
+}
+
+// addLines adds what the lines of an order say. What was given back of it takes the same share of its costs back.
+func (t *totals) addLines(o *order) {
+	t.lines += uint32(o.lines.count)
+	t.promoted += uint32(o.lines.promoted)
+	t.discount += o.lines.discount
+	t.list += o.lines.list
+	net := o.net()
+	cost, costed := o.lines.cost, o.lines.costed
+	if o.amount > 0 && net != o.amount {
+		cost, costed = share(cost, net, o.amount), share(costed, net, o.amount)
+	}
+	t.cost += cost
+	t.uncosted += max(0, net-costed)
+}
+
+// share gives the part of a value that net is of whole, which is positive, rounded towards zero; a loss is none.
+func share(value, net, whole schemas.Decimal) schemas.Decimal {
+	if net <= 0 || value <= 0 {
+		return 0
+	}
+	high, low := bits.Mul64(uint64(value), uint64(net))
+	if high >= uint64(whole) { // more than a Decimal holds
+		return value
+	}
+	part, _ := bits.Div64(high, low, uint64(whole))
+	return schemas.Decimal(part)
+}
+
+// day is the number of a time's day since 1970, UTC.
+func day(t schemas.Time) int32 {
+	d := t / schemas.Day
+	if t < 0 && t%schemas.Day != 0 {
+		d--
+	}
+	return int32(d)
 }
 
 // appendOrdersOf appends the indexes of a leaf's orders, in no order that means anything.
@@ -100,8 +157,8 @@ func (s *Stage) appendOrdersOf(list []uint32, l *leaf) []uint32 {
 	return list
 }
 
-// standing is how many orders in a currency stand.
-type standing struct {
+// coin is how many orders in a currency stand.
+type coin struct {
 	currency currency
 	orders   int
 }
@@ -116,16 +173,16 @@ func (s *Stage) mainCurrency() currency {
 		if o.currency == 0 {
 			continue
 		}
-		at := slices.IndexFunc(f.currencies, func(c standing) bool { return c.currency == o.currency })
+		at := slices.IndexFunc(f.currencies, func(c coin) bool { return c.currency == o.currency })
 		if at < 0 {
 			at = len(f.currencies)
-			f.currencies = append(f.currencies, standing{currency: o.currency})
+			f.currencies = append(f.currencies, coin{currency: o.currency})
 		}
 		if o.stands() {
 			f.currencies[at].orders++
 		}
 	}
-	var best standing
+	var best coin
 	for _, c := range f.currencies {
 		if best.currency == 0 || c.orders > best.orders || c.orders == best.orders && c.currency < best.currency {
 			best = c

@@ -1,0 +1,184 @@
+package score
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/seamline/seamline/pipeline/score/model"
+	"github.com/seamline/seamline/schemas"
+)
+
+// Products that go together: how often two are in one basket, and in one session. Counts are over baskets and sessions, not over people, so
+// that merges change nothing. At each fit every product gets its best companions by Dunning's log-likelihood ratio (Dunning, Computational
+// Linguistics 19, 1993) among the pairs that were seen at least pairsSeenMin times and more often than by chance.
+
+// Bounds of pairs.
+const (
+	basketMax     = 24 // products of a basket that are paired
+	pairsSeenMin  = 2
+	companionsMax = 8
+)
+
+// pair is how often two products were seen together.
+type pair struct {
+	n       uint32
+	unsaved bool
+}
+
+// relation is what two products share.
+type relation uint64
+
+const (
+	inBasket relation = iota + 1
+	inSession
+)
+
+const skuBits = 28
+
+// pairKey names a pair whatever its order.
+func pairKey(r relation, a, b uint32) uint64 {
+	return uint64(r)<<(2*skuBits) | uint64(min(a, b))<<skuBits | uint64(max(a, b))
+}
+
+func splitPair(key uint64) (r relation, a, b uint32) {
+	const mask = 1<<skuBits - 1
+	return relation(key >> (2 * skuBits)), uint32(key >> skuBits & mask), uint32(key & mask)
+}
+
+// addPair counts two products as seen together. Where the table is full, pairs that are new are not counted.
+func (s *Stage) addPair(r relation, a, b uint32) {
+	key := pairKey(r, a, b)
+	at := s.pairs.Ref(key)
+	if at == nil {
+		if s.pairs.Len() >= s.cfg.PairsMax {
+			return
+		}
+		s.pairs.Put(key, pair{})
+		at = s.pairs.Ref(key)
+	}
+	at.n = saturate(at.n, 1)
+	if !at.unsaved {
+		at.unsaved = true
+		s.unsaved.pairs = append(s.unsaved.pairs, key)
+	}
+}
+
+// basket counts the products of a new order, and their interest for the buyer.
+func (s *Stage) basket(e *schemas.Event) {
+	f := &s.fold
+	f.basket = f.basket[:0]
+	for i := range e.Items {
+		if sku := s.skus.of(e.Items[i].SKU); sku != 0 && len(f.basket) < basketMax && !slices.Contains(f.basket, sku) {
+			f.basket = append(f.basket, sku)
+		}
+	}
+	if len(f.basket) == 0 {
+		return
+	}
+	s.people.events.Baskets++
+	for i, a := range f.basket {
+		p := s.product(a)
+		p.baskets++
+		p.weight += purchaseWeight
+		s.changeProduct(a, p)
+		for _, b := range f.basket[:i] {
+			s.addPair(inBasket, a, b)
+		}
+	}
+}
+
+// viewedInSession counts a product as looked at in a session, together with those that were looked at just before.
+func (s *Stage) viewedInSession(f *stay, sku uint32) {
+	if slices.Contains(f.skus[:], sku) {
+		return
+	}
+	if f.skus == ([len(f.skus)]uint32{}) {
+		s.people.events.Sessions++
+	}
+	p := s.product(sku)
+	p.sessions++
+	s.changeProduct(sku, p)
+	for _, other := range f.skus {
+		if other != 0 {
+			s.addPair(inSession, sku, other)
+		}
+	}
+	copy(f.skus[1:], f.skus[:])
+	f.skus[0] = sku
+}
+
+// companion is a product that goes with another.
+type companion struct {
+	sku uint32
+	llr float32
+}
+
+// companions are those of one product, the best first; those with no sku are none.
+type companions struct {
+	list    [companionsMax]companion
+	unsaved bool
+}
+
+// companionsOf gives the list of a product for a relation; nil for none.
+func (s *Stage) companionsOf(r relation, sku uint32) *companions {
+	i := 2*sku + uint32(r) - uint32(inBasket)
+	if int(i) >= s.companions.Len() {
+		return nil
+	}
+	return s.companions.At(i)
+}
+
+// matchProducts gives every product its companions anew.
+func (s *Stage) matchProducts() {
+	s.companions.Extend(2 * len(s.skus.words))
+	for i := range uint32(s.companions.Len()) {
+		if c := s.companions.At(i); c.list[0].sku != 0 {
+			c.list = [companionsMax]companion{}
+			s.changeCompanions(i, c)
+		}
+	}
+	total := map[relation]float64{inBasket: float64(s.people.events.Baskets), inSession: float64(s.people.events.Sessions)}
+	s.pairs.Each(func(key uint64, at *pair) {
+		if at.n < pairsSeenMin {
+			return
+		}
+		r, a, b := splitPair(key)
+		na, nb := float64(s.product(a).baskets), float64(s.product(b).baskets)
+		if r == inSession {
+			na, nb = float64(s.product(a).sessions), float64(s.product(b).sessions)
+		}
+		n, both := total[r], float64(at.n)
+		if both > min(na, nb) || both*n <= na*nb {
+			return
+		}
+		llr := float32(model.PairLLR(n, na, nb, both))
+		s.offer(r, a, companion{sku: b, llr: llr})
+		s.offer(r, b, companion{sku: a, llr: llr})
+	})
+}
+
+func (s *Stage) offer(r relation, sku uint32, c companion) {
+	i := 2*sku + uint32(r) - uint32(inBasket)
+	at := s.companions.At(i)
+	n := companionsMax
+	for n > 0 && (at.list[n-1].sku == 0 || compareCompanions(c, at.list[n-1]) < 0) {
+		n--
+	}
+	if n == companionsMax {
+		return
+	}
+	copy(at.list[n+1:], at.list[n:companionsMax-1])
+	at.list[n] = c
+	s.changeCompanions(i, at)
+}
+
+func compareCompanions(a, b companion) int {
+	return cmp.Or(cmp.Compare(b.llr, a.llr), cmp.Compare(a.sku, b.sku))
+}
+
+func (s *Stage) changeCompanions(i uint32, c *companions) {
+	if !c.unsaved {
+		c.unsaved = true
+		s.unsaved.companions = append(s.unsaved.companions, i)
+	}
+}

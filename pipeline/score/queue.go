@@ -1,0 +1,60 @@
+package score
+
+import (
+	"slices"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// deadlines remembers what is to be looked at when a time has passed, by the minute. What falls due in one minute comes in the order of its
+// keys, so that a queue that was made anew gives the same order.
+type deadlines struct {
+	minutes []int64 // sorted
+	keys    map[int64][]uint64
+	spare   [][]uint64
+}
+
+func newDeadlines() deadlines { return deadlines{keys: map[int64][]uint64{}} }
+
+// minuteAfter is the first whole minute at or after a time.
+func minuteAfter(t schemas.Time) int64 { return int64((t + schemas.Minute - 1) / schemas.Minute) }
+
+// push puts a key under a time.
+func (d *deadlines) push(key uint64, t schemas.Time) {
+	m := minuteAfter(t)
+	list, ok := d.keys[m]
+	if !ok {
+		i, _ := slices.BinarySearch(d.minutes, m)
+		d.minutes = slices.Insert(d.minutes, i, m)
+		if n := len(d.spare); n > 0 {
+			list, d.spare = d.spare[n-1][:0], d.spare[:n-1]
+		}
+	}
+	d.keys[m] = append(list, key)
+}
+
+// isDue tells whether anything is due at a time.
+func (d *deadlines) isDue(now schemas.Time) bool {
+	return len(d.minutes) > 0 && d.minutes[0] <= int64(now/schemas.Minute)
+}
+
+// pass calls due for every key whose time has come, minute by minute. Due gives when the key is to come again; 0 for never. A time that has
+// come as well is taken for the next minute.
+func (d *deadlines) pass(now schemas.Time, due func(key uint64) schemas.Time) {
+	for d.isDue(now) {
+		m := d.minutes[0]
+		d.minutes = slices.Delete(d.minutes, 0, 1)
+		list := d.keys[m]
+		delete(d.keys, m)
+		slices.Sort(list)
+		for i, key := range list {
+			if i > 0 && list[i-1] == key {
+				continue
+			}
+			if again := due(key); again != 0 {
+				d.push(key, max(again, schemas.Time(m+1)*schemas.Minute))
+			}
+		}
+		d.spare = append(d.spare, list)
+	}
+}
