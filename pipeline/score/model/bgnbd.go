@@ -15,8 +15,8 @@ func (m BGNBD) coin() coin { return coin{r: m.R, alpha: m.Alpha, a: m.A, b: m.B}
 func (m BGNBD) Valid() bool { return positive(m.R, m.Alpha, m.A, m.B) }
 
 // PAlive is the chance that a customer is still one: 1 / (1 + [x > 0] A/(B+x-1) ((Alpha+T)/(Alpha+tx))^(R+x)), with x purchase days after
-// the first, the latest tx weeks and the clock T weeks after the first. It is 1 where x is 0, whatever T: see MBGNBD (2005, eq. in
-// section 4; Fader, Hardie, Lee 2008 note).
+// the first, the latest tx weeks and the clock T weeks after the first. It is 1 where x is 0, whatever T: see MBGNBD (Fader,
+// Hardie, Lee: Computing P(alive) Using the BG/NBD Model, 2008).
 func (m BGNBD) PAlive(x uint32, tx, T float64) float64 { c := m.coin(); return c.alive(x, tx, T) }
 
 // Expected is E[X(t)], the purchase days of a new customer in the t weeks after the first one:

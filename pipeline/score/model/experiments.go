@@ -87,7 +87,7 @@ func CUPED(treated, control *Arm) (theta float64, effect Interval) {
 	return theta, Effect(&t, &c)
 }
 
-// MSPRT is the mixture sequential probability ratio test (Johari, Pekelis, Walsh: Always Valid Inference, Operations Research 2022) of an
+// MSPRT is the mixture sequential probability ratio test (Johari, Koomen, Pekelis, Walsh: Always Valid Inference, Operations Research 2022) of an
 // effect of 0, whose square of the standard error is v, with effects mixed as Normal(0, tau2): ratio = sqrt(v/(v+tau2)) exp(tau2 effect^2 /
 // (2 v (v+tau2))), p = min(1, 1/ratio). The always-valid p is the least p so far. Without variance the ratio is 1.
 func MSPRT(effect, v, tau2 float64) (likelihood, p float64) {

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Feature is one number of an example under the hash of its name; see Features.
+// Feature is one number of an example under the hash of its name; see Features. The number must be finite.
 type Feature struct {
 	Key   uint64
 	Value float64

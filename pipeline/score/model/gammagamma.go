@@ -27,7 +27,7 @@ type Spend struct {
 func (g GammaGamma) Valid() bool { return positive(g.P, g.Q, g.V) }
 
 // Expected is E[M | x, m], the expected worth of a purchase day of a customer whose x days after the first were worth m on average:
-// P (V + x m) / (P x + Q - 1) (2013, eq. 5). It is drawn towards the population's mean P V/(Q - 1), the more the smaller x is; where the
+// P (V + x m) / (P x + Q - 1) (2013). It is drawn towards the population's mean P V/(Q - 1), the more the smaller x is; where the
 // population has no mean (P x + Q <= 1), the answer is m.
 func (g GammaGamma) Expected(x uint32, m float64) float64 {
 	below := g.P*float64(x) + g.Q - 1
@@ -37,7 +37,7 @@ func (g GammaGamma) Expected(x uint32, m float64) float64 {
 	return g.P * (g.V + float64(x)*m) / below
 }
 
-// LogLikelihood of a histogram (2013, eq. 1a): per customer log G(P x + Q) - log G(P x) - log G(Q) + Q log V + (P x - 1) log m +
+// LogLikelihood of a histogram (2013): per customer log G(P x + Q) - log G(P x) - log G(Q) + Q log V + (P x - 1) log m +
 // P x log x - (P x + Q) log(V + x m).
 func (g GammaGamma) LogLikelihood(cells []Spend) (float64, error) {
 	tidied, err := tidySpend(cells)
