@@ -141,7 +141,7 @@ func compareGolden(t *testing.T, key, want, got string) {
 func readPayload(t *testing.T, golden string) []byte {
 	t.Helper()
 	base := strings.TrimSuffix(golden, ".golden")
-	for _, extension := range []string{".json", ".txt", ".xml"} {
+	for _, extension := range []string{".json", ".txt", ".xml", ".tsv"} {
 		if value, err := os.ReadFile(base + extension); err == nil {
 			return value
 		}

@@ -20,7 +20,7 @@ import (
 )
 
 // decisive are the prefixes of the settings that results depend on.
-var decisive = []string{"decode.", "clickstream.", "email.", "pos.", "dedup.", "identity.", "score.", "audiences.", "timers."}
+var decisive = []string{"decode.", "clickstream.", "email.", "pos.", "catalog.", "consent.", "survey.", "dedup.", "identity.", "score.", "audiences.", "timers."}
 
 // rules is a digest of everything but the topics that results depend on: settings, and the contents of files that they name.
 func (s *settings) rules() (string, error) {

@@ -15,11 +15,14 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/seamline/seamline/consumers/catalog"
 	"github.com/seamline/seamline/consumers/clickstream"
+	"github.com/seamline/seamline/consumers/consent"
 	"github.com/seamline/seamline/consumers/decode"
 	"github.com/seamline/seamline/consumers/email"
 	consumer "github.com/seamline/seamline/consumers/kafka"
 	"github.com/seamline/seamline/consumers/pos"
+	"github.com/seamline/seamline/consumers/survey"
 	"github.com/seamline/seamline/pipeline/audience"
 	"github.com/seamline/seamline/pipeline/dedup"
 	"github.com/seamline/seamline/pipeline/score"
@@ -35,6 +38,9 @@ type settings struct {
 	Clickstream clickstream.Config
 	Email       email.Config
 	POS         pos.Config
+	Catalog     catalog.Config
+	Consent     consent.Config
+	Survey      survey.Config
 	Dedup       dedup.Config
 	Identity    stitch.Config
 	Score       score.Config
@@ -65,7 +71,7 @@ func defaultSettings() settings {
 	}
 	return settings{
 		Kafka: consumer.DefaultConfig(), ClickHouse: clickhouse.DefaultConfig(), Decode: decode.DefaultConfig(), Clickstream: clickstream.DefaultConfig(),
-		Email: email.DefaultConfig(), POS: pos.DefaultConfig(),
+		Email: email.DefaultConfig(), POS: pos.DefaultConfig(), Catalog: catalog.DefaultConfig(), Consent: consent.DefaultConfig(), Survey: survey.DefaultConfig(),
 		Dedup: dedup.DefaultConfig(), Identity: stitch.DefaultConfig(), Score: score.DefaultConfig(), Audiences: audience.DefaultConfig(),
 		PipelineID: "main", StateDir: filepath.Join(cache, "seamline"), CheckpointEvery: 5 * time.Second, BackupEvery: 30 * time.Second,
 		HTTPAddr: ":8080", LogLevel: "info", LogFormat: "text",
@@ -80,6 +86,9 @@ func (s *settings) flags(fs *flag.FlagSet) {
 	s.Clickstream.Flags(fs)
 	s.Email.Flags(fs)
 	s.POS.Flags(fs)
+	s.Catalog.Flags(fs)
+	s.Consent.Flags(fs)
+	s.Survey.Flags(fs)
 	s.Dedup.Flags(fs)
 	s.Identity.Flags(fs)
 	s.Score.Flags(fs)
@@ -122,7 +131,7 @@ func (s *settings) validate() error {
 		return errors.New("state.memory must be 0 or at least 256MiB")
 	}
 	return errors.Join(s.Kafka.Validate(), s.ClickHouse.Validate(), s.Decode.Validate(), s.Email.Validate(), s.POS.Validate(),
-		s.Dedup.Validate(), s.Identity.Validate(),
+		s.Catalog.Validate(), s.Consent.Validate(), s.Survey.Validate(), s.Dedup.Validate(), s.Identity.Validate(),
 		s.Score.Validate(), s.Audiences.Validate())
 }
 

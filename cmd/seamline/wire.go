@@ -10,12 +10,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/seamline/seamline/consumers/catalog"
 	"github.com/seamline/seamline/consumers/clickstream"
+	"github.com/seamline/seamline/consumers/consent"
 	"github.com/seamline/seamline/consumers/control"
 	"github.com/seamline/seamline/consumers/decode"
 	"github.com/seamline/seamline/consumers/email"
 	consumer "github.com/seamline/seamline/consumers/kafka"
 	"github.com/seamline/seamline/consumers/pos"
+	"github.com/seamline/seamline/consumers/survey"
 	"github.com/seamline/seamline/pipeline"
 	"github.com/seamline/seamline/pipeline/audience"
 	"github.com/seamline/seamline/pipeline/dedup"
@@ -31,18 +34,26 @@ import (
 
 // sources lists the feeds that are read, and who decodes them.
 func sources(s *settings) map[schemas.Feed]schemas.Decoder {
-	calls := clickstream.New(s.Clickstream)
+	onBehaviour := s.Clickstream
+	onBehaviour.Categories = s.Consent.Table()
+	onConsent := onBehaviour
+	onConsent.ConsentFeed = true
+	calls := clickstream.New(onBehaviour)
 	return map[schemas.Feed]schemas.Decoder{
 		schemas.FeedClickstream: calls,
 		schemas.FeedEmail:       email.New(s.Email, calls),
 		schemas.FeedPOS:         pos.New(s.POS),
+		schemas.FeedCatalog:     catalog.New(s.Catalog),
+		schemas.FeedConsent:     consent.New(s.Consent, clickstream.New(onConsent)),
+		schemas.FeedSurvey:      survey.New(s.Survey, calls),
 		schemas.FeedIdentity:    control.New(),
 	}
 }
 
 // feeds lists the feeds of sources in a fixed order.
 func feeds() []schemas.Feed {
-	return []schemas.Feed{schemas.FeedClickstream, schemas.FeedEmail, schemas.FeedPOS, schemas.FeedIdentity}
+	return []schemas.Feed{schemas.FeedClickstream, schemas.FeedEmail, schemas.FeedPOS, schemas.FeedCatalog, schemas.FeedConsent, schemas.FeedSurvey,
+		schemas.FeedIdentity}
 }
 
 // line is the stages in the order in which every batch walks them.
