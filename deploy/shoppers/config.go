@@ -47,6 +47,7 @@ type Config struct {
 	CloudEventShare   float64 // records with CloudEvents headers
 
 	OversizeBytes int  // size of a record that must be refused for its size; brokers and producers must let it pass
+	Feeds         bool // send prices, stock, consents and answers to surveys as well; what is sent besides stays the same, and so does the truth
 	EventTruth    bool // remember the person behind every event id; costs about 20 bytes an event
 }
 
@@ -77,6 +78,7 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 		fs.Float64Var(s.value, "shoppers."+s.name+"-share", *s.value, s.usage)
 	}
 	fs.IntVar(&c.OversizeBytes, "shoppers.oversize-bytes", c.OversizeBytes, "size of a record that must be refused for its size")
+	fs.BoolVar(&c.Feeds, "shoppers.feeds", c.Feeds, "send prices, stock, consents and answers to surveys as well")
 	fs.BoolVar(&c.EventTruth, "shoppers.event-truth", c.EventTruth, "remember the person behind every event id")
 }
 

@@ -13,7 +13,7 @@ type Header struct {
 
 // Record is what a producer would send.
 type Record struct {
-	Topic   string // logical name: clickstream, email or pos
+	Topic   string // logical name: clickstream, email, pos, and with feeds catalog, consent or survey
 	Key     []byte
 	Value   []byte // never written again; the caller may keep it
 	Headers []Header
@@ -40,6 +40,9 @@ const (
 	taskPickup                   // ref: index in sales
 	taskBot                      // ref: number of the bot
 	taskSend                     // ref: index in waiting records
+	taskCatalog                  // ref: number of the day
+	taskConsent                  // ref: 0
+	taskSurvey                   // ref: 0
 )
 
 // Generator simulates the shoppers. It is for one goroutine.
@@ -63,6 +66,8 @@ type Generator struct {
 	session  session
 	sendGrid collector
 	receipts []int64 // receipts per store so far
+
+	feedTasks, feedRecords uint64 // see feedOrder
 }
 
 // New returns a generator for a Config that Validate accepts, and panics for any other.
@@ -86,6 +91,7 @@ func New(cfg Config) *Generator {
 	for bot := range uint64(botCount) {
 		g.add(task{at: g.start + int64(bot+1)*botPause/2, ref: bot, who: -1, kind: taskBot})
 	}
+	g.beginFeeds()
 	return g
 }
 
@@ -118,6 +124,10 @@ func (g *Generator) run(t task) {
 		g.runBot(t)
 		t.at += botPause
 		g.add(t)
+		return
+	}
+	if t.kind >= taskCatalog {
+		g.runFeed(t)
 		return
 	}
 	if t.kind == taskFlush {
