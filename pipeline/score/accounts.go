@@ -89,6 +89,24 @@ func (s *Stage) accountOf() (word uint32) {
 	return word
 }
 
+// recount touches the account of the profile that was folded last, and the one that it was counted in before.
+func (s *Stage) recount(index uint32, lives bool) {
+	j, now := s.journey(index), uint32(0)
+	if lives {
+		if now = s.accountOf(); now != 0 {
+			s.touchAccount(now)
+		}
+	}
+	if j.account == now {
+		return
+	}
+	if j.account != 0 {
+		s.touchAccount(j.account)
+	}
+	j.account = now
+	s.changeJourney(index, j)
+}
+
 // emitAccounts makes the rows of the accounts that the batch touched, in the order of their words.
 func (s *Stage) emitAccounts(b *schemas.Batch) {
 	slices.Sort(s.touchedAccounts)

@@ -3,6 +3,7 @@ package score
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/seamline/seamline/pipeline/score/model"
 	"github.com/seamline/seamline/schemas"
@@ -23,6 +24,8 @@ func (s *Stage) affinities(m *models, sc *schemas.Scores, t *taste) {
 }
 
 func (s *Stage) affinity(list []schemas.Weighed, weights []wordWeight, prior []float64) []schemas.Weighed {
+	// The sum is made in an order that does not depend on the numbers of words, which go by the order in which they were met.
+	slices.SortFunc(weights, func(a, b wordWeight) int { return cmp.Compare(a.weight, b.weight) })
 	total := 0.0
 	for _, w := range weights {
 		total += w.weight
@@ -41,7 +44,9 @@ func (s *Stage) affinity(list []schemas.Weighed, weights []wordWeight, prior []f
 			f.ranked = append(f.ranked, wordWeight{word: w.word, weight: a})
 		}
 	}
-	slices.SortFunc(f.ranked, func(a, b wordWeight) int { return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.word, b.word)) })
+	slices.SortFunc(f.ranked, func(a, b wordWeight) int {
+		return cmp.Or(cmp.Compare(b.weight, a.weight), strings.Compare(s.words.words[a.word], s.words.words[b.word]))
+	})
 	for _, w := range f.ranked[:min(len(f.ranked), schemas.ScoreCount)] {
 		list = append(list, schemas.Weighed{Word: s.words.words[w.word], Weight: float32(w.weight)})
 	}

@@ -3,10 +3,12 @@ package score
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -64,6 +66,10 @@ type result struct {
 	sessions []uint64
 	revenues []schemas.Decimal
 	saved    statetest.Shelf
+	accounts map[string]schemas.Account
+	models   []schemas.Model
+	aliases  []schemas.SessionAlias
+	stages   []schemas.StageChange
 }
 
 // walkedLeaves is how many leaves the histories are about.
@@ -135,7 +141,8 @@ func (w *walk) pass(t *testing.T, clock schemas.Time) {
 
 func cloneScores(sc *schemas.Scores) *schemas.Scores {
 	c := *sc
-	c.Categories, c.Brands, c.Recommended = slices.Clone(c.Categories), slices.Clone(c.Brands), slices.Clone(c.Recommended)
+	c.Categories, c.Brands = append([]schemas.Weighed(nil), c.Categories...), append([]schemas.Weighed(nil), c.Brands...)
+	c.Recommended = append([]schemas.Recommendation(nil), c.Recommended...)
 	return &c
 }
 
@@ -146,12 +153,13 @@ func walked(t *testing.T, rng *rand.Rand, events []*schemas.Event, size int, rea
 	t.Helper()
 	const leaves = walkedLeaves
 	cfg := DefaultConfig()
+	cfg.FitEvery, cfg.CartHorizon = 3*time.Hour, time.Hour
 	cfg.CartOpen, cfg.AtRiskAfter, cfg.LapsedAfter = cfg.CartOpen/100, cfg.AtRiskAfter/1000, cfg.LapsedAfter/1000
 	w := &walk{graph: newPeople(leaves, rng), due: map[uint32]schemas.Time{}, rows: map[uint32]schemas.Profile{}}
 	w.stage = New(cfg, w.graph, nil, prometheus.NewRegistry())
 	w.stage.Serve(readers)
 	w.isPartial = readers(schemas.FieldsSeen) != schemas.FieldsAll
-	w.result = result{rows: map[uint32]schemas.Profile{}, saved: statetest.Shelf{}}
+	w.result = result{accounts: map[string]schemas.Account{}, rows: map[uint32]schemas.Profile{}, saved: statetest.Shelf{}}
 	clock, number := schemas.Time(0), uint64(0)
 	for batch := range slices.Chunk(events, size) {
 		number++
@@ -178,8 +186,18 @@ func walked(t *testing.T, rng *rand.Rand, events []*schemas.Event, size int, rea
 		if err := w.stage.Apply(w.batch); err != nil {
 			t.Fatal(err)
 		}
+		w.result.models = append(w.result.models, w.batch.Models...)
+		w.result.aliases = append(w.result.aliases, w.batch.SessionAliases...)
+		w.result.stages = append(w.result.stages, w.batch.StageChanges...)
+		for _, a := range w.batch.Accounts {
+			a.Version = 0
+			w.result.accounts[a.ID] = a
+		}
 		for _, p := range w.batch.Profiles {
 			p.Version, p.CartSKUs = 0, slices.Clone(p.CartSKUs)
+			if p.Scores != nil {
+				p.Scores = cloneScores(p.Scores)
+			}
 			w.result.rows[p.Index] = p
 		}
 		switch rng.IntN(4) {
@@ -266,6 +284,13 @@ func TestCuts(t *testing.T) {
 				e.Element = 1 + rng.IntN(leaves)
 			case 1, 2:
 				e.Leaf = 0
+			case 4: // what the catalog says
+				e.Leaf, e.Items, e.Time = 0, []schemas.Item{{SKU: e.SKU, Category: "coats", Brand: "b", UnitPrice: 70, Cost: 20}}, max(e.Time, events[max(0, i-1)].Time)
+				e.Type, e.Quantity = schemas.TypePriceChange, schemas.Decimal(rng.IntN(2))
+				if rng.IntN(2) == 0 {
+					e.Type = schemas.TypeStockChange
+				}
+				e.OrderID = ""
 			case 3:
 				e.Time -= schemas.Time(rng.IntN(3 * int(schemas.Day)))
 			}
@@ -286,8 +311,11 @@ func TestCuts(t *testing.T) {
 			}
 			for p, row := range want.rows {
 				if !reflect.DeepEqual(got.rows[p], row) {
-					t.Fatalf("batches of %d: rows differ:\n%+v\n%+v", size, got.rows[p], row)
+					t.Fatalf("batches of %d: rows differ:\n%+v\n%+v\n%+v\n%+v", size, got.rows[p].Scores, row.Scores, got.rows[p], row)
 				}
+			}
+			if !reflect.DeepEqual(got.models, want.models) || !slices.Equal(got.aliases, want.aliases) || !slices.Equal(got.stages, want.stages) || !maps.Equal(got.accounts, want.accounts) {
+				t.Fatalf("batches of %d: models, aliases of sessions, steps of journeys or accounts differ:\n%+v\n%+v", size, got.accounts, want.accounts)
 			}
 			if len(got.moments) != len(want.moments) || len(got.rows) != len(want.rows) || !got.saved.Equal(want.saved) {
 				t.Fatalf("batches of %d: the saved state differs: %s", size, differing(got.saved, want.saved))

@@ -32,10 +32,7 @@ func (s *Stage) place(b *schemas.Batch, p *schemas.Profile, t *schemas.Touch, m 
 			b.StageChanges = append(b.StageChanges, schemas.StageChange{Profile: p.Index, ProfileID: p.ID, Time: at, From: j.stage, To: stage,
 				IsFirst: j.since == 0, Reason: why.String()})
 			j.stage, j.since, j.reason, changed = stage, at, why, true
-			if !j.unsaved {
-				j.unsaved = true
-				s.unsaved.journeys = append(s.unsaved.journeys, p.Index)
-			}
+			s.changeJourney(p.Index, j)
 		}
 		if until == 0 || until > m.Clock {
 			p.Stage, p.StageSince, p.StageReason = j.stage, j.since, j.reason.String()
@@ -45,6 +42,13 @@ func (s *Stage) place(b *schemas.Batch, p *schemas.Profile, t *schemas.Touch, m 
 			return changed
 		}
 		at = until // later than before: every stage ends after the time that it was looked at
+	}
+}
+
+func (s *Stage) changeJourney(profile uint32, j *journey) {
+	if !j.unsaved {
+		j.unsaved = true
+		s.unsaved.journeys = append(s.unsaved.journeys, profile)
 	}
 }
 

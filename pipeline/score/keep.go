@@ -57,7 +57,8 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 	list32(&put, keyCart, u.carts, func(b []byte, i uint32) []byte { return s.appendCart(b, s.leaves.At(i)) })
 	list32(&put, keyJourney, u.journeys, func(b []byte, i uint32) []byte {
 		j := s.journeys.At(i)
-		return append(binary.AppendVarint(append(b, byte(j.stage)), int64(j.since)), byte(j.reason))
+		b = append(binary.AppendVarint(append(b, byte(j.stage)), int64(j.since)), byte(j.reason))
+		return binary.AppendUvarint(b, uint64(j.account))
 	})
 	s.words.save(&put, keyWord)
 	list32(&put, keyVisits, u.visits, func(b []byte, i uint32) []byte { return s.appendVisits(b, s.leaves.At(i)) })

@@ -106,6 +106,7 @@ func (c currency) String() string {
 type journey struct {
 	since   schemas.Time // 0 before the profile was placed
 	looked  schemas.Time // the clock then; not stored
+	account uint32       // that the person was counted in last; 0 for none
 	stage   schemas.JourneyStage
 	reason  reason
 	inBatch bool   // touched by it; not stored

@@ -82,8 +82,8 @@ func (s *Stage) load(key, v []byte) error {
 func (s *Stage) loadJourney(i uint32, v []byte) error {
 	r := reader{b: v}
 	j := journey{stage: schemas.JourneyStage(r.byte()), since: schemas.Time(r.varint())}
-	if len(r.b) > 0 { // builds before gave no reason
-		j.reason = reason(r.byte())
+	if len(r.b) > 0 { // builds before gave no reason, and knew no accounts
+		j.reason, j.account = reason(r.byte()), uint32(r.uvarint())
 	}
 	if int(j.stage) >= schemas.JourneyCount || int(j.reason) >= len(whys) {
 		return errEntry

@@ -3,6 +3,7 @@ package score
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/seamline/seamline/schemas"
 )
@@ -58,7 +59,9 @@ func (s *Stage) recommend(m *models, p *schemas.Profile, sc *schemas.Scores, t *
 			f.candidate(sku, reasonPopular, word, popular/float64(n+1))
 		}
 	}
-	slices.SortFunc(f.candidates, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.sku, b.sku)) })
+	slices.SortFunc(f.candidates, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(s.skus.words[a.sku], s.skus.words[b.sku]))
+	})
 	sc.Recommended = sc.Recommended[:0]
 	for i := range f.candidates {
 		c := &f.candidates[i]

@@ -354,11 +354,10 @@ func (s *Stage) newRows(n int) *rows {
 
 // row fills the row of one profile.
 func (s *Stage) row(r *rows, p *schemas.Profile, index uint32) {
-	if !s.profile(p, index, schemas.FieldsAll) {
+	lives := s.profile(p, index, schemas.FieldsAll)
+	s.recount(index, lives)
+	if !lives {
 		return
-	}
-	if account := s.accountOf(); account != 0 {
-		s.touchAccount(account)
 	}
 	j := s.journey(index)
 	p.Stage, p.StageSince, p.StageReason = j.stage, j.since, j.reason.String()

@@ -222,21 +222,40 @@ func TestCurrencies(t *testing.T) {
 // randomEvents draws a history over leaves 1 to leaves.
 func randomEvents(rng *rand.Rand, n int, leaves uint32) []*schemas.Event {
 	kinds := []schemas.Type{schemas.TypePageView, schemas.TypeProductView, schemas.TypeSearch, schemas.TypeCartAdd, schemas.TypeCartRemove,
-		schemas.TypeCheckoutStart, schemas.TypeOrder, schemas.TypeRefund, schemas.TypeVoid, schemas.TypeMessageSent, schemas.TypeMessageOpen, schemas.TypeMessageClick}
+		schemas.TypeCheckoutStart, schemas.TypeOrder, schemas.TypeRefund, schemas.TypeVoid, schemas.TypeMessageSent, schemas.TypeMessageOpen, schemas.TypeMessageClick,
+		schemas.TypeConsentUpdate, schemas.TypeSurveyAnswer, schemas.TypeMessageUnsubscribe, schemas.TypeDemoRequest}
 	var events []*schemas.Event
 	for i := range n {
 		e := event(kinds[rng.IntN(len(kinds))], day0+schemas.Time(i)*7*schemas.Minute, 1+rng.Uint32N(leaves))
 		e.Channel = schemas.Channel(1 + rng.IntN(4))
 		e.SKU, e.Quantity = fmt.Sprintf("sku-%d", rng.IntN(5)), schemas.DecimalOne
 		e.Machine = rng.IntN(3) == 0
+		category := []string{"shoes", "shirts", "hats"}[rng.IntN(3)]
 		switch e.Type {
+		case schemas.TypeProductView, schemas.TypeCartAdd:
+			if rng.IntN(2) == 0 {
+				e.Items = []schemas.Item{{SKU: e.SKU, Category: category, Brand: "brand of " + category}}
+			}
+			e.DwellMillis = int64(rng.IntN(100_000))
+		case schemas.TypeConsentUpdate:
+			e.Consents = []schemas.Consent{{Purpose: schemas.Purpose(rng.IntN(schemas.PurposeCount)), State: schemas.ConsentState(rng.IntN(3))}}
+		case schemas.TypeSurveyAnswer:
+			e.Answer = schemas.Answer{Survey: fmt.Sprint("survey ", rng.IntN(3)), Kind: schemas.SurveyKind(1 + rng.IntN(2)), Score: int8(1 + rng.IntN(5))}
 		case schemas.TypeOrder:
+			for n := range 1 + rng.IntN(4) {
+				e.Items = append(e.Items, schemas.Item{SKU: fmt.Sprintf("sku-%d", rng.IntN(5)), Category: category, Quantity: schemas.DecimalOne,
+					UnitPrice: 50, Discount: schemas.Decimal(10 * (n % 2)), Total: schemas.Decimal(50 - 10*(n%2)), Cost: schemas.Decimal(rng.IntN(30))})
+			}
+			e.Redeemed = schemas.Decimal(rng.IntN(2) * 100)
 			e.OrderID, e.Amount, e.Currency = fmt.Sprint("o", i), schemas.Decimal(rng.IntN(100_000)), "USD"
 			e.Channel = schemas.ChannelWeb
 		case schemas.TypeVoid, schemas.TypeRefund:
 			e.OrderID, e.Currency = fmt.Sprint("o", rng.IntN(n)), "USD"
 			e.Amount = schemas.Decimal(rng.IntN(1000))
 			e.Channel = schemas.ChannelWeb
+		}
+		if rng.IntN(10) == 0 {
+			e.AccountID = fmt.Sprint("account-", rng.IntN(3))
 		}
 		events = append(events, e)
 	}
@@ -272,7 +291,7 @@ func TestOrderFree(t *testing.T) {
 			s = restart(t, kept, s)
 		}
 		if got := settled(last); !reflect.DeepEqual(got, want) {
-			t.Fatalf("profiles differ:\n%+v\n%+v", got, want)
+			t.Fatalf("profiles differ:\n%+v\n%+v\n%+v\n%+v", got, want, got.Scores, want.Scores)
 		}
 	}
 }
@@ -286,11 +305,13 @@ func clone(events []*schemas.Event) []*schemas.Event {
 	return out
 }
 
-// settled leaves out what depends on the order of arrival by design: sessions are assigned as events come, and SKUs and orders have
-// numbers in the order in which they are seen first.
+// settled leaves out what depends on the order of arrival by design: SKUs and orders have numbers in the order in which they are seen first,
+// a stage begins when somebody was seen to be in it, and learning goes by the order in which examples come.
 func settled(p *schemas.Profile) schemas.Profile {
 	q := *p
-	q.Sessions, q.LastSessionID, q.LastSessionStart, q.State, q.StageSince = 0, 0, 0, nil, 0
+	q.State, q.StageSince, q.StageReason = nil, 0, ""
+	q.Scores = cloneScores(q.Scores)
+	q.Scores.Propensity, q.Scores.CartConversion = 0, 0
 	return q
 }
 
