@@ -42,6 +42,9 @@ func (m BGNBD) BuysWithin(t float64, x uint32, tx, T float64) float64 {
 // LogLikelihood of a histogram (2005, eq. 6): per customer log(G(R+x) Alpha^R / G(R)) + log(B(A, B+x) / B(A, B)) + log((Alpha+T)^-(R+x) +
 // [x > 0] A/(B+x-1) (Alpha+tx)^-(R+x)).
 func (m BGNBD) LogLikelihood(cells []Cell) (float64, error) {
+	if !m.Valid() {
+		return 0, errParameters(m)
+	}
 	tidied, err := tidy(cells)
 	if err != nil {
 		return 0, err

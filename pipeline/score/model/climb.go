@@ -44,7 +44,7 @@ func (c *climb) solve() ([]float64, Fit, error) {
 	function := func(logs []float64) float64 {
 		evaluations++
 		v := -c.value(exps(parameters, logs)) / c.weight
-		if math.IsNaN(v) {
+		if math.IsNaN(v) || math.IsInf(v, -1) {
 			return math.Inf(1)
 		}
 		return v + c.penalty(logs, nil)
@@ -143,3 +143,5 @@ func positive(parameters ...float64) bool {
 	}
 	return true
 }
+
+func errParameters(m any) error { return fmt.Errorf("parameters %+v: %w", m, ErrBadSettings) }

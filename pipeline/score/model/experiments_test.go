@@ -15,14 +15,16 @@ func hillstrom(t *testing.T, outcome, covariate string) map[string]*Arm {
 	for i, name := range strings.Split(lines[0], ",") {
 		columns[name] = i
 	}
-	arms := map[string]*Arm{}
-	for _, line := range lines[1:] {
-		f, err := csv.NewReader(strings.NewReader(line)).Read()
-		if err != nil || len(f) != len(columns) {
-			t.Fatalf("line %q: %v", line, err)
+	arms, reader := map[string]*Arm{}, csv.NewReader(strings.NewReader(strings.Join(lines[1:], "\n")))
+	reader.ReuseRecord, reader.FieldsPerRecord = true, len(columns)
+	for range lines[1:] {
+		f, err := reader.Read()
+		if err != nil {
+			t.Fatal(err)
 		}
 		segment := f[columns["segment"]]
 		if arms[segment] == nil {
+			segment = strings.Clone(segment)
 			arms[segment] = &Arm{}
 		}
 		arms[segment].Add(number(t, f[columns[outcome]]), number(t, f[columns[covariate]]))

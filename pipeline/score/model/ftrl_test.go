@@ -30,6 +30,7 @@ func TestFTRLTrace(t *testing.T) {
 		near(t, "prediction", p, want.P[i], 1e-12)
 		near(t, "prediction without learning", before, p, 0)
 	}
+	near(t, "weight of the unknown", m.Of(Key("unknown", "")), 0, 0)
 	state := m.State(nil)
 	if len(state) != len(want.Z) || len(want.Z) == 0 {
 		t.Fatalf("%d weights, want %d", len(state), len(want.Z))
@@ -41,6 +42,7 @@ func TestFTRLTrace(t *testing.T) {
 		}
 		near(t, "z of "+name, state[i].Z, z, 1e-12)
 		near(t, "n of "+name, state[i].N, want.N[name], 1e-12)
+		near(t, "weight of "+name, m.Of(Key(name, "")), m.weight(&state[i]), 0)
 	}
 }
 

@@ -40,6 +40,9 @@ func (g GammaGamma) Expected(x uint32, m float64) float64 {
 // LogLikelihood of a histogram (2013): per customer log G(P x + Q) - log G(P x) - log G(Q) + Q log V + (P x - 1) log m +
 // P x log x - (P x + Q) log(V + x m).
 func (g GammaGamma) LogLikelihood(cells []Spend) (float64, error) {
+	if !g.Valid() {
+		return 0, errParameters(g)
+	}
 	tidied, err := tidySpend(cells)
 	if err != nil {
 		return 0, err

@@ -41,6 +41,9 @@ func (m MBGNBD) BuysWithin(t float64, x uint32, tx, T float64) float64 {
 // LogLikelihood of a histogram: per customer log(G(R+x) Alpha^R / G(R)) + log(B(A, B+x+1) / B(A, B)) + log((Alpha+T)^-(R+x) +
 // A/(B+x) (Alpha+tx)^-(R+x)).
 func (m MBGNBD) LogLikelihood(cells []Cell) (float64, error) {
+	if !m.Valid() {
+		return 0, errParameters(m)
+	}
 	tidied, err := tidy(cells)
 	if err != nil {
 		return 0, err

@@ -1,10 +1,6 @@
 package model
 
-import (
-	"math"
-
-	"gonum.org/v1/gonum/mathext"
-)
+import "math"
 
 // ParetoNBD holds the parameters of the Pareto/NBD model (Schmittlein, Morrison, Colombo: Counting Your Customers, Management Science 33,
 // 1987; forms by Fader and Hardie, 2005): purchases at a rate that is Gamma(R, Alpha) among customers, leaving at any moment at a rate
@@ -17,24 +13,60 @@ var StartParetoNBD = ParetoNBD{R: 1, Alpha: 10, S: 1, Beta: 10}
 // Valid tells whether the parameters are all numbers above 0; without that, answers mean nothing.
 func (m ParetoNBD) Valid() bool { return positive(m.R, m.Alpha, m.S, m.Beta) }
 
-// leftRatio is S/(R+S+x) (F(tx) - F(T)) (Alpha+T)^(R+x) (Beta+T)^S: how much likelier it is to have left than to be alive. F(u) is
-// 2F1(R+S+x, S+1; R+S+x+1; (Alpha-Beta)/(Alpha+u)) / (Alpha+u)^(R+S+x) for Alpha >= Beta, and the mirrored form for Alpha < Beta. The
-// powers are joined in logarithms, since (Alpha+u)^-(R+S+x) alone falls below the smallest float for frequent buyers.
-func (m ParetoNBD) leftRatio(x uint32, tx, T float64) float64 {
-	power, second, longer := m.R+m.S+float64(x), m.S+1, m.Alpha
-	if m.Alpha < m.Beta {
-		second, longer = m.R+float64(x), m.Beta
+// logLeft is the logarithm of S/(R+S+x) (F(tx) - F(T)) (Alpha+T)^(R+x) (Beta+T)^S, of how much likelier it is to have left than to be
+// alive. F(u) is 2F1(R+S+x, S+1; R+S+x+1; (Alpha-Beta)/(Alpha+u)) / (Alpha+u)^(R+S+x) for Alpha >= Beta, and 2F1(R+S+x, R+x; R+S+x+1;
+// (Beta-Alpha)/(Beta+u)) / (Beta+u)^(R+S+x) for Alpha < Beta. Both overflow or vanish for frequent buyers, so Euler's transformation is
+// applied: 2F1(c-1, b; c; z) = (1-z)^(1-b) 2F1(1, c-b; c; z), whose powers cancel against those in front.
+func (m ParetoNBD) logLeft(x uint32, tx, T float64) float64 {
+	buys := m.R + float64(x)
+	power := buys + m.S
+	g := func(u float64) float64 {
+		if m.Alpha >= m.Beta {
+			return hyperOne(buys, power+1, (m.Alpha-m.Beta)/(m.Alpha+u))
+		}
+		return (m.Alpha + u) / (m.Beta + u) * hyperOne(m.S+1, power+1, (m.Beta-m.Alpha)/(m.Beta+u))
 	}
-	distance := math.Abs(m.Alpha - m.Beta)
-	now := (m.R+float64(x))*math.Log(m.Alpha+T) + m.S*math.Log(m.Beta+T)
-	f := func(u float64) float64 {
-		return math.Exp(now-power*math.Log(longer+u)) * mathext.Hypergeo(power, second, power+1, distance/(longer+u))
+	front := buys*math.Log((m.Alpha+T)/(m.Alpha+tx)) + m.S*math.Log((m.Beta+T)/(m.Beta+tx))
+	if front > -underflow {
+		return math.Log(m.S/power*g(tx)) + front // what is taken off is nothing beside it
 	}
-	return max(0, m.S/power*(f(tx)-f(T)))
+	return math.Log(m.S / power * max(0, math.Exp(front)*g(tx)-g(T)))
+}
+
+// fractionMax bounds the steps of a continued fraction; it takes some tens, and a few thousand at the end of the range.
+const fractionMax = 20_000
+
+// hyperOne is 2F1(1, b; c; z) for c > 1, b > 0 and 0 <= z < 1, by the continued fraction of the incomplete beta function (DLMF 8.17.22,
+// by Lentz's method), which is that function but for its front.
+func hyperOne(b, c, z float64) float64 {
+	const tiny = 1e-300
+	p, q := c-1, b-c+1 // of the incomplete beta function
+	apart := func(v float64) float64 {
+		if math.Abs(v) < tiny {
+			return tiny
+		}
+		return v
+	}
+	above, below := 1.0, 1/apart(1-(p+q)*z/(p+1))
+	h := below
+	for i := 1; i <= fractionMax; i++ {
+		k := float64(i)
+		even := k * (q - k) * z / ((p + 2*k - 1) * (p + 2*k))
+		below, above = 1/apart(1+even*below), apart(1+even/above)
+		h *= below * above
+		odd := -(p + k) * (p + q + k) * z / ((p + 2*k) * (p + 2*k + 1))
+		below, above = 1/apart(1+odd*below), apart(1+odd/above)
+		step := below * above
+		h *= step
+		if math.Abs(step-1) < 1e-15 {
+			break
+		}
+	}
+	return h
 }
 
 // PAlive is the chance that a customer is still one: 1 / (1 + S/(R+S+x) (Alpha+T)^(R+x) (Beta+T)^S (F(tx) - F(T))).
-func (m ParetoNBD) PAlive(x uint32, tx, T float64) float64 { return 1 / (1 + m.leftRatio(x, tx, T)) }
+func (m ParetoNBD) PAlive(x uint32, tx, T float64) float64 { return 1 / (1 + math.Exp(m.logLeft(x, tx, T))) }
 
 // Expected is E[X(t)], the purchase days of a new customer in the t weeks after the first one: R Beta/(Alpha (S-1)) [1 - (Beta/(Beta+t))^(S-1)].
 func (m ParetoNBD) Expected(t float64) float64 { return m.R / m.Alpha * m.lifetime(t, 0) }
@@ -56,6 +88,9 @@ func (m ParetoNBD) lifetime(t, T float64) float64 {
 
 // LogLikelihood of a histogram: per customer log(G(R+x) Alpha^R Beta^S / G(R)) + log((Alpha+T)^-(R+x) (Beta+T)^-S + S/(R+S+x) (F(tx) - F(T))).
 func (m ParetoNBD) LogLikelihood(cells []Cell) (float64, error) {
+	if !m.Valid() {
+		return 0, errParameters(m)
+	}
 	tidied, err := tidy(cells)
 	if err != nil {
 		return 0, err
@@ -67,8 +102,8 @@ func (m ParetoNBD) likelihood(cells []Cell) (sum float64) {
 	alone := m.R*math.Log(m.Alpha) + m.S*math.Log(m.Beta) - lgamma(m.R)
 	for _, c := range cells {
 		x := float64(c.X)
-		one := alone + lgamma(m.R+x) - (m.R+x)*math.Log(m.Alpha+c.T) - m.S*math.Log(m.Beta+c.T) + math.Log1p(m.leftRatio(c.X, c.TX, c.T))
-		sum += float64(c.N) * one
+		left, _ := softplus(m.logLeft(c.X, c.TX, c.T))
+		sum += float64(c.N) * (alone + lgamma(m.R+x) - (m.R+x)*math.Log(m.Alpha+c.T) - m.S*math.Log(m.Beta+c.T) + left)
 	}
 	return sum
 }

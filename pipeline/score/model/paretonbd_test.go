@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"math"
 	"testing"
 
@@ -47,4 +48,31 @@ func TestFitParetoNBDOnCDNOW(t *testing.T) {
 		near(t, []string{"r", "alpha", "s", "beta"}[i], pair[0], pair[1], 1e-3)
 	}
 	near(t, "log-likelihood", fit.LogLikelihood, want.LL, 1e-4)
+	if again, err := m.LogLikelihood(cells); err != nil || again != fit.LogLikelihood {
+		t.Errorf("LogLikelihood gives %v, %v; the fit said %v", again, err, fit.LogLikelihood)
+	}
+	if _, err := (ParetoNBD{1, 1, -1, 1}).LogLikelihood(cells); !errors.Is(err, ErrBadSettings) {
+		t.Errorf("a negative parameter gives %v", err)
+	}
+}
+
+// TestParetoNBDGone: somebody who bought all the time, long ago, has a likelihood although the odds of being gone pass the largest float.
+func TestParetoNBDGone(t *testing.T) {
+	t.Parallel()
+	m := publishedParetoNBD
+	near(t, "P(alive)", m.PAlive(800, 50, 500), 0, 0)
+	many := []Cell{{800, 50, 500, 100}}
+	got, err := m.LogLikelihood(many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The part of who left between tx and T alone, integrated.
+	const steps = 400_000
+	sum := 0.0
+	for i := range steps {
+		u := 50 + (float64(i)+0.5)*450/steps
+		sum += math.Exp((m.R+800)*math.Log((m.Alpha+50)/(m.Alpha+u))) * m.S * math.Pow(m.Beta, m.S) / math.Pow(m.Beta+u, m.S+1) * 450 / steps
+	}
+	want := 100 * (lgamma(m.R+800) - lgamma(m.R) + m.R*math.Log(m.Alpha) - (m.R+800)*math.Log(m.Alpha+50) + math.Log(sum))
+	near(t, "log-likelihood", got/want, 1, 1e-7)
 }

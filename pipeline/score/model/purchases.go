@@ -37,9 +37,9 @@ var (
 )
 
 const (
-	fitCustomersMin = 20        // fewer say nothing about four parameters
-	fitRepeatersMin = 5         // customers with a purchase day after the first
-	seriesTermsMax  = 1_000_000 // purchases that a customer could be expected to make; never reached with real histories
+	fitCustomersMin = 20     // fewer say nothing about four parameters
+	fitRepeatersMin = 5      // customers with a purchase day after the first
+	seriesTermsMax  = 20_000 // purchase days ahead that are summed over: fifty years have fewer days
 	seriesTail      = 1e-13
 	underflow       = -700 // of an exponent
 )
