@@ -171,7 +171,7 @@ func (d *demo) traffic(ctx context.Context, log *slog.Logger) error {
 	now := time.Now().UTC()
 	past := shoppers.DefaultConfig()
 	past.Seed, past.Shoppers, past.Start, past.Duration = d.seed, d.shoppers, now.Add(-d.history), d.history
-	past.MalformedShare, past.OversizeBytes = 0.001, d.settings.Decode.BytesMax+1
+	past.MalformedShare, past.OversizeBytes, past.Feeds = 0.001, d.settings.Decode.BytesMax+1, true
 	t := &traffic{kafka: &d.settings.Kafka, publisher: publisher, generator: shoppers.New(past), stamp: true, until: now}
 	sent, err := t.send(ctx)
 	if err != nil {
@@ -268,6 +268,10 @@ func demoQueries() []demoQuery {
 			"SELECT substring(toString(c.profile_id), 1, 8) AS customer, m.since AS abandoned_at, c.cart_quantity AS items, c.cart_value AS value FROM audience_members AS m FINAL INNER JOIN customers AS c ON c.profile_id = m.profile_id WHERE m.audience = 'cart_abandoners' AND m.member ORDER BY value DESC, customer LIMIT 5"},
 		{"The funnel: how far people have come",
 			"SELECT stage, count() AS people, sum(orders) AS orders, sum(revenue) AS revenue FROM customers GROUP BY stage ORDER BY people DESC"},
+		{"Sold out: the products that most places have none of, by the latest stock that each has told",
+			"SELECT sku, countIf(there = 0) AS sold_out_in, sum(there) AS pieces FROM (SELECT sku, store_id, argMax(quantity, event_time) AS there FROM events FINAL WHERE type = 'stock_change' GROUP BY sku, store_id) GROUP BY sku ORDER BY sold_out_in DESC, sku LIMIT 5"},
+		{"Satisfaction, as people answered",
+			"SELECT JSONExtractString(properties, 'survey_id') AS survey, count() AS answers, round(avg(JSONExtractInt(properties, 'score')), 2) AS mean FROM events FINAL WHERE type = 'survey_answer' GROUP BY survey ORDER BY survey"},
 		{"Audiences", "SELECT audience, members, last_change FROM audience_sizes ORDER BY audience"},
 		{"Why identities were joined or kept apart",
 			"SELECT kind, a_namespace, b_namespace, rule, count() AS decisions FROM identity_log FINAL GROUP BY ALL ORDER BY decisions DESC LIMIT 6"},
