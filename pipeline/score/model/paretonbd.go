@@ -66,7 +66,9 @@ func hyperOne(b, c, z float64) float64 {
 }
 
 // PAlive is the chance that a customer is still one: 1 / (1 + S/(R+S+x) (Alpha+T)^(R+x) (Beta+T)^S (F(tx) - F(T))).
-func (m ParetoNBD) PAlive(x uint32, tx, T float64) float64 { return 1 / (1 + math.Exp(m.logLeft(x, tx, T))) }
+func (m ParetoNBD) PAlive(x uint32, tx, T float64) float64 {
+	return 1 / (1 + math.Exp(m.logLeft(x, tx, T)))
+}
 
 // Expected is E[X(t)], the purchase days of a new customer in the t weeks after the first one: R Beta/(Alpha (S-1)) [1 - (Beta/(Beta+t))^(S-1)].
 func (m ParetoNBD) Expected(t float64) float64 { return m.R / m.Alpha * m.lifetime(t, 0) }
