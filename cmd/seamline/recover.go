@@ -27,7 +27,7 @@ func (s *settings) rules() (string, error) {
 	d := sha256.New()
 	fs := flag.NewFlagSet("rules", flag.ContinueOnError)
 	effective := *s
-	effective.Identity.Rules, effective.Identity.KeyFile, effective.Audiences.Rules = "", "", ""
+	effective.Identity.Rules, effective.Identity.KeyFile, effective.Audiences.Rules, effective.Score.LoyaltyRules = "", "", "", ""
 	key, _, err := s.Identity.Secret()
 	if err != nil {
 		return "", err
@@ -39,7 +39,7 @@ func (s *settings) rules() (string, error) {
 			fmt.Fprintf(d, "%s=%s\n", f.Name, f.DefValue) // the values of effective became the defaults when they were registered
 		}
 	})
-	for _, path := range []string{s.Identity.Rules, s.Audiences.Rules} {
+	for _, path := range []string{s.Identity.Rules, s.Audiences.Rules, s.Score.LoyaltyRules} {
 		text := []byte("shipped")
 		if path != "" {
 			if text, err = os.ReadFile(path); err != nil {

@@ -82,13 +82,17 @@ func (r *pipelineRun) wireStages() (*line, error) {
 	if err != nil {
 		return nil, err
 	}
+	scoring := r.Score
+	if err := scoring.ReadRules(); err != nil {
+		return nil, err
+	}
 	space, err := slab.NewSpace(slab.Config{Dir: r.StateDir, CeilingBytes: r.stateBytes()})
 	if err != nil {
 		return nil, err
 	}
 	reg := r.registry
 	l := &line{space: space, stitch: stitch.New(rules, key, space, reg), audience: audience.New(audiences, space, reg), timers: timers.New(space, reg)}
-	scores := score.New(r.Score, l.stitch, space, reg)
+	scores := score.New(scoring, l.stitch, space, reg)
 	scores.Serve(l.audience.Reads)
 	decoded, first := decode.New(r.Decode, sources(r.settings), reg), dedup.New(r.Dedup, space, reg)
 	decoded.PrepareFor(first, scores)
