@@ -148,7 +148,7 @@ func TestEventIDs(t *testing.T) {
 	}
 	const plain, timed = `{"id":"a","price":"5 USD"}`, `{"id":"a","price":"5 USD","updated":"2026-03-01T09:00:00Z"}`
 	at, later := goldentest.RecordTime, goldentest.RecordTime+1
-	if id(plain, at) != id(plain, at) || id(timed, at) != id(timed, later) {
+	if first := id(plain, at); first != id(plain, at) || id(timed, at) != id(timed, later) {
 		t.Error("the same row of the same time has two ids")
 	}
 	seen := map[string]string{}

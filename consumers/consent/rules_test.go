@@ -90,7 +90,7 @@ func TestTimelessFormsAreTold(t *testing.T) {
 		}
 		return out.Events[0].ID
 	}
-	if id(1772370000000) == id(1772370000001) || id(1772370000000) != id(1772370000000) {
+	if first := id(1772370000000); first == id(1772370000001) || first != id(1772370000000) {
 		t.Error("ids of forms without a time")
 	}
 	if got := id(0); got != string(schemas.ReasonImpossibleTime) {
@@ -168,11 +168,9 @@ func TestTCStrings(t *testing.T) {
 			return schemas.ConsentGranted
 		}
 		var want, got schemas.Event
-		for _, c := range []schemas.Consent{{Purpose: schemas.PurposeAnalytics, State: has(1, 8)}, {Purpose: schemas.PurposeAdsStorage, State: has(1)},
+		want.Consents = []schemas.Consent{{Purpose: schemas.PurposeAnalytics, State: has(1, 8)}, {Purpose: schemas.PurposeAdsStorage, State: has(1)},
 			{Purpose: schemas.PurposeAdsUserData, State: has(1, 7)}, {Purpose: schemas.PurposeAdsPersonalization, State: has(1, 3, 4)},
-			{Purpose: schemas.PurposePersonalization, State: has(1, 5, 6)}} {
-			want.Consents = append(want.Consents, c)
-		}
+			{Purpose: schemas.PurposePersonalization, State: has(1, 5, 6)}}
 		var said field.Consents
 		if _, bad := sayTC(nil, w.String()+".anything", &said); bad != "" {
 			t.Fatalf("seed %d: %s %s", seed, w.String(), bad)
