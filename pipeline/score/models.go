@@ -101,19 +101,12 @@ func parameter(name string, value float64) schemas.Parameter {
 // fitBuying fits BG/NBD and MBG/NBD.
 func (m *models) fitBuying(b *schemas.Batch, o *population) {
 	cells := o.cells(m.Through)
-	start := model.StartBGNBD
-	if m.BGNBD.R > 0 {
-		start = m.BGNBD
-	}
-	if fitted, fit, err := model.FitBGNBD(cells, start); err == nil {
+	// Always from the same start: then the parameters depend on the histogram alone, and not on the fits before.
+	if fitted, fit, err := model.FitBGNBD(cells, model.StartBGNBD); err == nil {
 		m.BGNBD = fitted
 		m.add(b, "bgnbd", fit.Customers, fit.LogLikelihood, parameter("r", fitted.R), parameter("alpha", fitted.Alpha), parameter("a", fitted.A), parameter("b", fitted.B))
 	}
-	begin := model.StartMBGNBD
-	if m.MBGNBD.R > 0 {
-		begin = m.MBGNBD
-	}
-	if fitted, fit, err := model.FitMBGNBD(cells, begin); err == nil {
+	if fitted, fit, err := model.FitMBGNBD(cells, model.StartMBGNBD); err == nil {
 		m.MBGNBD = fitted
 		m.add(b, "mbgnbd", fit.Customers, fit.LogLikelihood, parameter("r", fitted.R), parameter("alpha", fitted.Alpha), parameter("a", fitted.A), parameter("b", fitted.B))
 	}
@@ -121,11 +114,7 @@ func (m *models) fitBuying(b *schemas.Batch, o *population) {
 
 // fitSpending fits Gamma-Gamma.
 func (m *models) fitSpending(b *schemas.Batch, o *population) {
-	start := model.StartGammaGamma
-	if m.GammaGamma.P > 0 {
-		start = m.GammaGamma
-	}
-	if fitted, fit, err := model.FitGammaGamma(o.spends(), start); err == nil {
+	if fitted, fit, err := model.FitGammaGamma(o.spends(), model.StartGammaGamma); err == nil {
 		m.GammaGamma = fitted
 		m.add(b, "gamma_gamma", fit.Customers, fit.LogLikelihood, parameter("p", fitted.P), parameter("q", fitted.Q), parameter("v", fitted.V))
 	}
