@@ -12,7 +12,8 @@ func (m *models) alive(p *schemas.Profile, sc *schemas.Scores, horizon schemas.T
 	if p.PurchaseDays == 0 {
 		return
 	}
-	first, last, now := day(p.FirstOrder), day(p.LastOrder), day(sc.At)
+	// At midnight nothing of the new day has passed: right after a fit, time is counted to the same day as in the fit.
+	first, last, now := day(p.FirstOrder), day(p.LastOrder), day(sc.At-1)
 	sc.RepeatDays, sc.RepeatSpan, sc.Tenure = p.PurchaseDays-1, uint32(last-first), uint32(max(now, last)-first)
 	x, tx, t := sc.RepeatDays, float64(sc.RepeatSpan)/daysPerWeek, float64(sc.Tenure)/daysPerWeek
 	weeks := float64(horizon) / float64(daysPerWeek*schemas.Day)
