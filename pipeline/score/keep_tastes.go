@@ -138,7 +138,7 @@ func (c *cell) isSound(words int) bool {
 // appendStay writes what a leaf's latest session is about.
 func (s *Stage) appendStay(b []byte, at *stay) []byte {
 	b = binary.LittleEndian.AppendUint64(b, at.device)
-	for _, t := range []schemas.Time{at.first, at.last - at.first} {
+	for _, t := range []schemas.Time{at.first, at.last - at.first, at.noted - at.first} {
 		b = binary.AppendVarint(b, int64(t))
 	}
 	b = binary.AppendVarint(b, at.dwell)
@@ -164,7 +164,7 @@ func (s *Stage) appendStay(b []byte, at *stay) []byte {
 func (s *Stage) loadStay(i uint32, v []byte) error {
 	r := reader{b: v}
 	at := stay{device: r.uint64(), first: schemas.Time(r.varint())}
-	at.last = at.first + schemas.Time(r.varint())
+	at.last, at.noted = at.first+schemas.Time(r.varint()), at.first+schemas.Time(r.varint())
 	at.dwell = r.varint()
 	for n := range at.skus {
 		at.skus[n] = uint32(r.uvarint())

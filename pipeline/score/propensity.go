@@ -16,6 +16,7 @@ import (
 type stay struct {
 	device      uint64
 	first, last schemas.Time
+	noted       schemas.Time // of the last event that is noted: of those before an order
 	due         schemas.Time // when it is over, as far as it is on the queue; 0 where it is learned from
 	dwell       int64        // milliseconds
 	skus        [4]uint32    // looked at last
@@ -107,7 +108,7 @@ func (s *Stage) observe(l *leaf, e *schemas.Event, device uint64) *stay {
 		if x != 0 {
 			s.extras.At(x).n = 0
 		}
-		*at = stay{device: device, first: e.Time, last: e.Time, channel: e.Channel, returning: at.first != 0, bought: l.orders != 0,
+		*at = stay{device: device, first: e.Time, last: e.Time, noted: e.Time, channel: e.Channel, returning: at.first != 0, bought: l.orders != 0,
 			extras: x, unsaved: at.unsaved, due: e.Time + gap}
 		s.endings.push(uint64(e.Leaf), at.due)
 	case e.Time < at.first || at.device != device:
@@ -144,6 +145,7 @@ func (s *Stage) noteIn(at *stay, e *schemas.Event) {
 		at.ordered = true
 		return
 	}
+	at.noted = max(at.noted, e.Time)
 	at.dwell += min(max(0, e.DwellMillis), int64(readingMax))
 	if len(s.cfg.propertyNames) > 0 && e.Properties != "" {
 		s.noteProperties(at, e.Properties)
@@ -253,7 +255,7 @@ func (s *Stage) describeStay(f *model.Features, at *stay) {
 	f.Number("adds", float64(at.adds))
 	f.Number("searches", float64(at.searches))
 	f.Number("dwell", float64(at.dwell/1000))
-	f.Number("minutes", float64((at.last-at.first)/schemas.Minute))
+	f.Number("minutes", float64((at.noted-at.first)/schemas.Minute))
 	f.Word("channel", at.channel.String())
 	f.Word("checkout", yesNo[toInt(at.checkout)])
 	f.Word("returning", yesNo[toInt(at.returning)])
