@@ -192,7 +192,10 @@ func TestEndToEndOnlineRetail(t *testing.T) {
 		messages = append(messages, producer.Message{Topic: string(schemas.FeedPOS), Value: value, Time: at})
 	}
 	s.publish(messages...)
-	s.run(func(o *runOptions) { o.now = schemas.TimeOf(time.Date(2011, 12, 31, 0, 0, 0, 0, time.UTC)) })
+	s.settings.Score.FitEvery, s.settings.Score.RescoreShare = retailFits, 0
+	s.settle(retailEnd)
+	checkRetailProfiles(t, s, receipts)
+	checkRetailQuintiles(t, s)
 
 	// Published, rounded to cents: 25,900 invoices, 4,372 customers, 4,070 stock codes, revenue 9,747,747.93 with cancellations and unknown customers.
 	s.expect("SELECT uniqExact(order_id), uniqExact(profile_id) - 1, toString(round(sum(revenue), 2)) FROM events FINAL", "25900|4372|9747747.93")
