@@ -38,10 +38,16 @@ func TestEndToEndUnmerge(t *testing.T) {
 		return message(schemas.FeedIdentity, at, `{"id":"undo","kind":"retract","a":{"namespace":"loyalty_id","value":"LEFT"},"b":{"namespace":"email","value":"Right@example.com"},"forbid":true,"reason":"a slip at the till"}`)
 	}
 	end := start.Add(24 * time.Hour)
+	// Scores are as of the last look: everybody who was concerned is looked at once more.
+	for _, who := range []string{"left", "right"} {
+		wrong = append(wrong, message(schemas.FeedClickstream, end.Add(30*time.Minute), fmt.Sprintf(`{"type":"page","messageId":"%s-last","anonymousId":"%s-device","timestamp":"%s"}`,
+			who, who, end.Add(30*time.Minute).Format(time.RFC3339))))
+	}
 	run := func(size int, messages ...producer.Message) *stand {
 		s := newStand(t)
 		s.create()
 		s.settings.Kafka.RecordsMax = size
+		s.settings.Score.FitEvery = 0 // models are of the population at the time of the fit, which knew of no mistake
 		slices.SortStableFunc(messages, func(a, b producer.Message) int { return a.Time.Compare(b.Time) })
 		s.publish(messages...)
 		s.run(func(o *runOptions) {

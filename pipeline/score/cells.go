@@ -30,9 +30,14 @@ func cellKey(k kind, of uint32) uint32 { return uint32(k)<<kindBits | of }
 // cell is a small state under a key. What decays is kept as sums by epochs of one half-life each: the weight of an event within its epoch is
 // a whole number that depends on its time alone, so that sums are the same in any order.
 type cell struct {
-	key  uint32
 	top  int32 // the newest epoch; sums[i] is that of top-i
 	sums [cellEpochs]uint32
+}
+
+// keyed is a cell with its key.
+type keyed struct {
+	key uint32
+	cell
 }
 
 // cellEpochs is how many half-lives are kept: what is older weighs less than one part in 256.
@@ -43,55 +48,55 @@ const halfLife = 30 * schemas.Day
 
 var decay = model.Decay{HalfLife: int64(halfLife)}
 
-// block is some cells of one leaf, side by side in memory.
+// block is some cells of one leaf. Keys stand side by side, so that finding one touches little memory.
 type block struct {
-	cells [blockCells]cell
+	keys  [blockCells]uint32
 	next  uint32
+	cells [blockCells]cell
 }
 
-const blockCells = 3
+const blockCells = 6
 
 // cellsMax bounds the cells of one leaf. Beyond it further categories and brands are not learned.
 const cellsMax = 600
 
 // cell gives a leaf's cell, and makes it where there is none; nil where there is no room for more.
 func (s *Stage) cell(l *leaf, key uint32) *cell {
-	at, used := &l.cells, l.cellCount
+	at := &l.cells
 	for *at != 0 {
 		b := s.blocks.At(*at)
-		n := min(used, blockCells)
-		for i := range n {
-			if b.cells[i].key == key {
+		for i, k := range &b.keys {
+			if k == key {
+				return &b.cells[i]
+			}
+			if k == 0 {
+				b.keys[i] = key
+				l.cellCount++
 				return &b.cells[i]
 			}
 		}
-		if n < blockCells {
-			b.cells[n] = cell{key: key}
-			l.cellCount++
-			return &b.cells[n]
-		}
-		used -= n
 		at = &b.next
 	}
 	if l.cellCount >= cellsMax {
 		return nil
 	}
-	*at = s.blocks.Append(block{cells: [blockCells]cell{{key: key}}})
+	*at = s.blocks.Append(block{keys: [blockCells]uint32{key}})
 	l.cellCount++
 	return &s.blocks.At(*at).cells[0]
 }
 
-// eachCell calls f for every cell of a leaf.
-func (s *Stage) eachCell(l *leaf, f func(c *cell)) {
-	left := l.cellCount
-	for i := l.cells; i != 0 && left > 0; i = s.blocks.At(i).next {
+// appendCells appends the cells of a leaf, in the order in which they were made.
+func (s *Stage) appendCells(list []keyed, l *leaf) []keyed {
+	for i := l.cells; i != 0; {
 		b := s.blocks.At(i)
-		n := min(left, blockCells)
-		for j := range n {
-			f(&b.cells[j])
+		for j, k := range &b.keys {
+			if k != 0 {
+				list = append(list, keyed{key: k, cell: b.cells[j]})
+			}
 		}
-		left -= n
+		i = b.next
 	}
+	return list
 }
 
 // weigh adds a weight at a time to a leaf's cell.
@@ -133,7 +138,7 @@ func saturate(a, b uint32) uint32 {
 }
 
 // merge adds another cell of the same key.
-func (c *cell) merge(o *cell) {
+func (c *keyed) merge(o *cell) {
 	switch kind(c.key >> kindBits) {
 	case kindHour, kindMessages:
 		c.sums[0], c.sums[1] = saturate(c.sums[0], o.sums[0]), saturate(c.sums[1], o.sums[1])
@@ -177,7 +182,7 @@ func (s *Stage) say(l *leaf, key uint32, t schemas.Time, print, value uint32) {
 	if c == nil {
 		return
 	}
-	said := cell{key: key, sums: [cellEpochs]uint32{uint32(uint64(t) >> 32), uint32(t), print, value}}
+	said := cell{sums: [cellEpochs]uint32{uint32(uint64(t) >> 32), uint32(t), print, value}}
 	if c.isOlder(&said) {
 		c.sums = said.sums
 	}

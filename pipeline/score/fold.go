@@ -15,9 +15,9 @@ type folder struct {
 	leaves  []uint32
 	visits  []visit
 	spare   []visit
-	written []cell
+	written []keyed
 	basket  []uint32
-	cells   []cell
+	cells   []keyed
 	taste   taste
 	ranked  []wordWeight
 	own     totals

@@ -64,7 +64,7 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 	list32(&put, keyVisits, u.visits, func(b []byte, i uint32) []byte { return s.appendVisits(b, s.leaves.At(i)) })
 	list64(&put, keySession, u.sessions, func(b []byte, k uint64) []byte { return appendSession(b, s.sessions.Ref(k)) })
 	list32(&put, keyTaste, u.tastes, func(b []byte, i uint32) []byte { return s.appendTaste(b, s.leaves.At(i)) })
-	list32(&put, keyStay, u.stays, func(b []byte, i uint32) []byte { return s.appendStay(b, s.stays.At(s.leaves.At(i).stay)) })
+	list32(&put, keyStay, u.stays, func(b []byte, i uint32) []byte { return s.appendStay(b, &s.leaves.At(i).stay) })
 	list64(&put, keyCase, u.cases, func(b []byte, k uint64) []byte { return appendCase(b, s.cases.Ref(k)) })
 	if u.models {
 		put.entry32(keyModels, 0, s.appendModels(put.value[:0]))
@@ -122,7 +122,7 @@ func (s *Stage) saved() {
 		s.leaves.At(i).tastesUnsaved = false
 	}
 	for _, i := range u.stays {
-		s.stays.At(s.leaves.At(i).stay).unsaved = false
+		s.leaves.At(i).stay.unsaved = false
 	}
 	for _, k := range u.sessions {
 		s.sessions.Ref(k).unsaved = false
@@ -348,6 +348,7 @@ func (s *Stage) encodeProfile(b []byte) []byte {
 // isEmpty tells whether nothing happened in a leaf.
 func (l *leaf) isEmpty() bool {
 	at := *l
+	at.stay.unsaved, at.stay.due = false, 0
 	at.unsaved, at.cartUnsaved, at.visitsUnsaved, at.tastesUnsaved, at.totals, at.totalsKnown = false, false, false, false, 0, false
 	return at == leaf{}
 }

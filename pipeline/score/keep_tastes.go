@@ -2,7 +2,6 @@ package score
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"github.com/seamline/seamline/schemas"
 )
@@ -10,10 +9,7 @@ import (
 // appendVisits writes a leaf's ledger, oldest visit first.
 func (s *Stage) appendVisits(b []byte, l *leaf) []byte {
 	f := &s.fold
-	f.spare = f.spare[:0]
-	for i := l.visits; i != 0; i = s.visits.At(i).next {
-		f.spare = append(f.spare, s.visits.At(i).visit)
-	}
+	f.spare = s.appendVisitsOf(f.spare[:0], l)
 	b = binary.AppendUvarint(b, uint64(len(f.spare)))
 	last := schemas.Time(0)
 	for i := len(f.spare) - 1; i >= 0; i-- {
@@ -40,15 +36,17 @@ func (s *Stage) loadVisits(i uint32, v []byte) error {
 		s.addVisit(l, at)
 		before = at
 	}
+	if first := l.visits; first != 0 {
+		l.visit, l.visits = s.visits.At(first).visit, s.visits.At(first).next
+		s.freeVisit(first)
+	}
 	return r.end()
 }
 
-// appendTaste writes a leaf's cells, by key, and its lists of products.
+// appendTaste writes a leaf's cells, in the order in which they were made, and its lists of products.
 func (s *Stage) appendTaste(b []byte, l *leaf) []byte {
 	f := &s.fold
-	f.written = f.written[:0]
-	s.eachCell(l, func(c *cell) { f.written = append(f.written, *c) })
-	slices.SortFunc(f.written, compareCells)
+	f.written = s.appendCells(f.written[:0], l)
 	b = binary.AppendUvarint(b, uint64(len(f.written)))
 	for i := range f.written {
 		c := &f.written[i]
@@ -86,19 +84,23 @@ func (s *Stage) loadTaste(i uint32, v []byte) error {
 	r := reader{b: v}
 	l := s.leafAt(i)
 	for n := r.uvarint(); n > 0 && !r.bad; n-- {
-		c := s.cell(l, uint32(r.uvarint()))
+		key := uint32(r.uvarint())
+		if !isSound(key, len(s.words.words)) {
+			return errEntry
+		}
+		c := s.cell(l, key)
 		if c == nil {
 			return errEntry
 		}
 		c.top = int32(r.varint())
 		used := r.byte()
-		if used > cellEpochs || !c.isSound(len(s.words.words)) {
+		if used > cellEpochs {
 			return errEntry
 		}
 		for e := range used {
 			c.sums[e] = uint32(r.uvarint())
 		}
-		if k := kind(c.key >> kindBits); k == kindAnswer && c.sums[3]>>8 > uint32(schemas.SurveyCSAT) || k == kindConsent && c.sums[3] > uint32(schemas.ConsentDenied) {
+		if k := kind(key >> kindBits); k == kindAnswer && c.sums[3]>>8 > uint32(schemas.SurveyCSAT) || k == kindConsent && c.sums[3] > uint32(schemas.ConsentDenied) {
 			return errEntry
 		}
 	}
@@ -118,9 +120,9 @@ func (s *Stage) loadTaste(i uint32, v []byte) error {
 }
 
 // isSound tells whether a cell's key means something.
-func (c *cell) isSound(words int) bool {
-	of := int(c.key & (1<<kindBits - 1))
-	switch kind(c.key >> kindBits) {
+func isSound(key uint32, words int) bool {
+	of := int(key & (1<<kindBits - 1))
+	switch kind(key >> kindBits) {
 	case kindCategory, kindBrand, kindAnswer:
 		return of < words
 	case kindBrowse, kindRespond, kindMessages:
@@ -194,7 +196,7 @@ func (s *Stage) loadStay(i uint32, v []byte) error {
 		at.due = at.last + s.gap(at.channel)
 		s.endings.push(uint64(i), at.due)
 	}
-	s.leafAt(i).stay = s.stays.Append(at)
+	s.leafAt(i).stay = at
 	return r.end()
 }
 

@@ -19,11 +19,12 @@ type leaf struct {
 	cart         uint32 // head of the ledger of cart changes, latest first
 	cartOps      uint32
 	totals       uint32 // where the sum of the orders is kept; 0 for nowhere
-	visits       uint32 // head of the ledger of visits, latest first
+	visits       uint32 // head of the ledger of visits before the latest, latest first
+	visit        visit  // the latest
 	visitCount   uint32
 	cells        uint32 // head of the list of blocks of cells
 	cellCount    uint32
-	stay         uint32 // the latest session; 0 for none
+	stay         stay   // the latest session; first is 0 for none
 	viewed       uint32 // products looked at lately; 0 for none
 	bought       uint32 // products bought lately; 0 for none
 	account      uint32 // company or other group, as a word; 0 for none

@@ -19,6 +19,10 @@ const (
 	companionsMax = 8
 )
 
+// sessionsSampled is of how many devices one has its sessions counted: there are many more products looked at than bought, and which are
+// looked at together shows in a part of them as well.
+const sessionsSampled = 4
+
 // pair is how often two products were seen together.
 type pair struct {
 	n       uint32
@@ -89,7 +93,7 @@ func (s *Stage) basket(e *schemas.Event) {
 
 // viewedInSession counts a product as looked at in a session, together with those that were looked at just before.
 func (s *Stage) viewedInSession(f *stay, sku uint32) {
-	if slices.Contains(f.skus[:], sku) {
+	if f.device%sessionsSampled != 0 || slices.Contains(f.skus[:], sku) {
 		return
 	}
 	if f.skus == ([len(f.skus)]uint32{}) {

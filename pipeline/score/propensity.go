@@ -97,10 +97,7 @@ func (n *learner) report(m *models, b *schemas.Batch, name string) {
 
 // observe notes an event of web or app in the leaf's latest session, and begins one where the last is over.
 func (s *Stage) observe(l *leaf, e *schemas.Event, device uint64) *stay {
-	if l.stay == 0 {
-		l.stay = s.stays.Append(stay{})
-	}
-	at, gap := s.stays.At(l.stay), s.gap(e.Channel)
+	at, gap := &l.stay, s.gap(e.Channel)
 	switch {
 	case at.first == 0 || e.Time > at.last+gap || at.device != device && e.Time > at.last:
 		s.end(at)
@@ -203,10 +200,7 @@ func (s *Stage) noteExtra(at *stay, x extra) {
 
 // orderIn tells the latest session of a leaf that the person ordered, where the order came without a device.
 func (s *Stage) orderIn(l *leaf, e *schemas.Event) {
-	if l.stay == 0 {
-		return
-	}
-	at := s.stays.At(l.stay)
+	at := &l.stay
 	if at.due != 0 && e.Time >= at.first && e.Time <= at.last+s.gap(at.channel) && !at.ordered {
 		at.ordered = true
 		if !at.unsaved {
@@ -219,8 +213,7 @@ func (s *Stage) orderIn(l *leaf, e *schemas.Event) {
 // passSessions learns from the sessions that are over.
 func (s *Stage) passSessions(now schemas.Time) {
 	s.endings.pass(now, func(key uint64) schemas.Time {
-		l := s.leaves.At(uint32(key))
-		at := s.stays.At(l.stay)
+		at := &s.leaves.At(uint32(key)).stay
 		if at.due == 0 {
 			return 0
 		}
@@ -294,8 +287,8 @@ func (s *Stage) propensityOf(sc *schemas.Scores) {
 		if int(i) >= s.leaves.Len() {
 			continue
 		}
-		if l := s.leaves.At(i); l.stay != 0 {
-			if at := s.stays.At(l.stay); latest == nil || at.last > latest.last || at.last == latest.last && at.device > latest.device {
+		if at := &s.leaves.At(i).stay; at.first != 0 {
+			if latest == nil || at.last > latest.last || at.last == latest.last && at.device > latest.device {
 				latest = at
 			}
 		}

@@ -47,7 +47,6 @@ type Stage struct {
 	visitFree  uint32
 	blocks     *slab.Slab[block]
 	recents    *slab.Slab[recent]
-	stays      *slab.Slab[stay]
 	extras     *slab.Slab[extras]
 	cases      *slab.Table[uint64, cartCase] // by leaf
 	journeys   *slab.Slab[journey]           // by profile
@@ -103,7 +102,7 @@ func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) 
 	s := &Stage{cfg: cfg, graph: graph, leaves: slab.NewSlab[leaf](space), orders: slab.NewSlab[order](space),
 		orderIndex: slab.NewTable[uint64, uint32](space, slab.Hash64), totals: slab.NewSlab[totals](space), carts: slab.NewSlab[cartNode](space),
 		visits: slab.NewSlab[visitNode](space), blocks: slab.NewSlab[block](space), recents: slab.NewSlab[recent](space),
-		stays: slab.NewSlab[stay](space), extras: slab.NewSlab[extras](space), cases: slab.NewTable[uint64, cartCase](space, slab.Hash64),
+		extras: slab.NewSlab[extras](space), cases: slab.NewTable[uint64, cartCase](space, slab.Hash64),
 		journeys: slab.NewSlab[journey](space), standings: slab.NewSlab[standing](space), accounts: slab.NewSlab[account](space),
 		members: slab.NewSlab[member](space), sessions: slab.NewTable[uint64, session](space, slab.Hash64),
 		renamed: slab.NewTable[uint64, uint32](space, slab.Hash64), formerIDs: slab.NewSlab[former](space),
@@ -125,7 +124,6 @@ func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) 
 	s.visits.Append(visitNode{})
 	s.blocks.Append(block{})
 	s.recents.Append(recent{})
-	s.stays.Append(stay{})
 	s.extras.Append(extras{})
 	s.members.Append(member{})
 	s.formerIDs.Append(former{})
@@ -146,7 +144,7 @@ func (s *Stage) Serve(readers func(changed schemas.Fields) schemas.Fields) { s.r
 // eventBytes is what an event may add to the state.
 const eventBytes = int64(unsafe.Sizeof(leaf{}) + unsafe.Sizeof(order{}) + unsafe.Sizeof(totals{})/totalsKeptMin + unsafe.Sizeof(session{}) +
 	unsafe.Sizeof(cartNode{}) + unsafe.Sizeof(journey{}) + unsafe.Sizeof(visitNode{}) + 2*unsafe.Sizeof(block{}) + unsafe.Sizeof(recent{}) +
-	unsafe.Sizeof(stay{}) + unsafe.Sizeof(standing{}) + unsafe.Sizeof(product{}) + unsafe.Sizeof(description{}) + 4*16)
+	unsafe.Sizeof(standing{}) + unsafe.Sizeof(product{}) + unsafe.Sizeof(description{}) + 4*16)
 
 // Begin makes sure that there is room for what the batch adds. It fails with slab.ErrFull where there is none.
 func (s *Stage) Begin(b *schemas.Batch) error {

@@ -42,31 +42,38 @@ func (s *Stage) foldTaste(now schemas.Time) *taste {
 	t := &f.taste
 	*t = taste{categories: t.categories[:0], brands: t.brands[:0], hours: t.hours[:0]}
 	f.cells = f.cells[:0]
+	leaves := 0
 	for _, i := range f.leaves {
 		if int(i) >= s.leaves.Len() {
 			continue
 		}
 		l := s.leaves.At(i)
-		s.eachCell(l, func(c *cell) { f.cells = append(f.cells, *c) })
+		if l.cells != 0 {
+			leaves++
+			f.cells = s.appendCells(f.cells, l)
+		}
 		t.viewed.merge(s, l.viewed)
 		t.bought.merge(s, l.bought)
 	}
-	slices.SortFunc(f.cells, compareCells)
-	f.cells = mergeCells(f.cells)
+	if leaves > 1 {
+		slices.SortStableFunc(f.cells, compareCells)
+		f.cells = mergeCells(f.cells)
+	}
 	for i := range f.cells {
 		t.read(&f.cells[i], now)
 	}
+	slices.SortFunc(t.hours, func(a, b hourCount) int { return cmp.Compare(a.hour, b.hour) })
 	return t
 }
 
-func compareCells(a, b cell) int { return cmp.Compare(a.key, b.key) }
+func compareCells(a, b keyed) int { return cmp.Compare(a.key, b.key) }
 
 // mergeCells makes one of cells with the same key, which are side by side.
-func mergeCells(cells []cell) []cell {
+func mergeCells(cells []keyed) []keyed {
 	n := 0
 	for i := range cells {
 		if n > 0 && cells[n-1].key == cells[i].key {
-			cells[n-1].merge(&cells[i])
+			cells[n-1].merge(&cells[i].cell)
 			continue
 		}
 		cells[n] = cells[i]
@@ -87,7 +94,7 @@ func (r *recent) merge(s *Stage, list uint32) {
 }
 
 // read takes in what one cell says.
-func (t *taste) read(c *cell, now schemas.Time) {
+func (t *taste) read(c *keyed, now schemas.Time) {
 	of := c.key & (1<<kindBits - 1)
 	switch kind(c.key >> kindBits) {
 	case kindCategory:
@@ -109,7 +116,7 @@ func (t *taste) read(c *cell, now schemas.Time) {
 	case kindHour:
 		t.hours = append(t.hours, hourCount{hour: uint8(of), clicks: c.sums[0], sends: c.sums[1]})
 	case kindAnswer:
-		t.readAnswer(c)
+		t.readAnswer(&c.cell)
 	case kindConsent:
 		at, value := c.answer()
 		t.consent[of] = schemas.ConsentState(value)

@@ -15,7 +15,7 @@ type visit struct {
 	channel    schemas.Channel
 }
 
-// visitNode is a visit in the ledger of a leaf, which begins with the latest.
+// visitNode is a visit in the ledger of a leaf behind the latest one, which stands in the leaf; later ones come first.
 type visitNode struct {
 	visit
 	next uint32 // an earlier visit; 0 for none
@@ -47,22 +47,23 @@ func compareVisits(a, b *visit) int {
 
 // visit adds an event to a leaf's ledger. It tells whether the number of sessions is another than before.
 func (s *Stage) visit(l *leaf, device uint64, e *schemas.Event) (counts bool) {
-	gap, before := s.gap(e.Channel), l.sessions
+	gap, before := s.gap(e.Channel), l.sessions+l.sessionsGone
 	// Nearly all events belong to the latest visit, and do not come late.
-	if l.visits != 0 {
-		if n := s.visits.At(l.visits); n.touches(device, e.Channel, e.Time, gap) && e.Time >= n.start {
-			if e.Time > n.end {
-				n.end = e.Time
+	if l.visitCount > 0 {
+		if v := &l.visit; v.touches(device, e.Channel, e.Time, gap) && e.Time >= v.start {
+			if e.Time > v.end {
+				v.end = e.Time
 				s.changeVisits(l, e.Leaf)
 			}
 			return false
 		}
+		l.visits = s.newVisit(visitNode{visit: l.visit, next: l.visits})
 	}
 	v := visit{device: device, channel: e.Channel, start: e.Time, end: e.Time}
 	for at := &l.visits; *at != 0; {
 		i := *at
 		n := s.visits.At(i)
-		if !n.touches(device, e.Channel, v.start, gap) && !n.touches(device, e.Channel, v.end, gap) {
+		if !n.touches(device, e.Channel, e.Time, gap) {
 			at = &n.next
 			continue
 		}
@@ -73,7 +74,35 @@ func (s *Stage) visit(l *leaf, device uint64, e *schemas.Event) (counts bool) {
 	}
 	s.addVisit(l, v)
 	s.changeVisits(l, e.Leaf)
-	return l.sessions != before
+	first := l.visits
+	l.visit, l.visits = s.visits.At(first).visit, s.visits.At(first).next
+	s.freeVisit(first)
+	return l.sessions+l.sessionsGone != before
+}
+
+// newVisit makes a node.
+func (s *Stage) newVisit(n visitNode) uint32 {
+	i := s.visitFree
+	if i == 0 {
+		return s.visits.Append(n)
+	}
+	unused := s.visits.At(i)
+	s.visitFree, *unused = unused.next, n
+	return i
+}
+
+// appendVisitsOf appends a leaf's ledger, latest visit first.
+func (s *Stage) appendVisitsOf(list []visit, l *leaf) []visit {
+	if l.visitCount == 0 {
+		return list
+	}
+	list = append(list, l.visit)
+	for i := l.visits; i != 0; {
+		n := s.visits.At(i)
+		list = append(list, n.visit)
+		i = n.next
+	}
+	return list
 }
 
 func (l *leaf) uncount(v *visit) {
@@ -83,7 +112,7 @@ func (l *leaf) uncount(v *visit) {
 	}
 }
 
-// addVisit puts a visit into its place.
+// addVisit puts a visit into its place in the list, which holds the latest one as well meanwhile.
 func (s *Stage) addVisit(l *leaf, v visit) {
 	at := &l.visits
 	for *at != 0 {
@@ -93,13 +122,7 @@ func (s *Stage) addVisit(l *leaf, v visit) {
 		}
 		at = &n.next
 	}
-	node := visitNode{visit: v, next: *at}
-	if i := s.visitFree; i != 0 {
-		unused := s.visits.At(i)
-		s.visitFree, *unused, *at = unused.next, node, i
-	} else {
-		*at = s.visits.Append(node)
-	}
+	*at = s.newVisit(visitNode{visit: v, next: *at})
 	if v.isSession() {
 		l.sessions++
 	}
@@ -116,6 +139,7 @@ func (s *Stage) dropVisit(l *leaf) {
 	}
 	if s.visits.At(*at).isSession() {
 		l.sessionsGone++
+		l.sessions--
 	}
 	s.freeVisit(*at)
 	*at = 0
@@ -151,17 +175,16 @@ func (s *Stage) foldVisits(p *schemas.Profile) {
 		}
 		l := s.leaves.At(i)
 		gone += l.sessionsGone
-		if l.visits == 0 {
-			continue
-		}
-		holders++
-		for n := l.visits; n != 0; n = s.visits.At(n).next {
-			f.visits = append(f.visits, s.visits.At(n).visit)
+		if l.visitCount > 0 {
+			holders++
+			f.visits = s.appendVisitsOf(f.visits, l)
 		}
 	}
-	slices.SortFunc(f.visits, func(a, b visit) int { return compareVisits(&a, &b) })
 	if holders > 1 {
+		slices.SortFunc(f.visits, func(a, b visit) int { return compareVisits(&a, &b) })
 		s.joinVisits()
+	} else {
+		slices.Reverse(f.visits)
 	}
 	for i := range f.visits {
 		if f.visits[i].isSession() {
