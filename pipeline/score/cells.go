@@ -12,12 +12,10 @@ type kind uint32
 const (
 	kindCategory kind = iota + 1 // affinity to a category, decayed; of: its word
 	kindBrand                    // affinity to a brand, decayed; of: its word
-	kindBrowse                   // events on a channel that the person goes to, decayed; of: the channel
-	kindRespond                  // answers to messages on a channel, decayed; of: the channel
 	kindSent                     // messages sent, decayed
 	kindClick                    // clicks by the person, decayed
 	kindOpen                     // opens by the person, decayed
-	kindMessages                 // messages sent and clicks, for ever; of: the channel
+	kindMessages                 // messages sent that are no e-mail, for ever; of: the channel
 	kindHour                     // clicks and sends in an hour of the week; of: the hour
 	kindAnswer                   // the latest answer to a survey; of: the survey's word
 	kindConsent                  // the latest answer about a purpose; of: the purpose

@@ -7,20 +7,20 @@ import (
 	"github.com/seamline/seamline/schemas"
 )
 
-// channelStrength is how many events of the population stand beside a person's own.
+// channelStrength is how many visits or purchases of the population stand beside a person's own.
 const channelStrength = 2
 
-// buyWeight and respondWeight say how much more than a visit's event a purchase and an answer to a message tell about a channel.
-const buyWeight, respondWeight = 8, 3
+// buyWeight says how much more than a visit a purchase tells about a channel.
+const buyWeight = 4
 
-// channels sets where the person browses, answers and buys: shares by channel as means of Dirichlet posteriors around the population's
-// (decayed with a half-life of 30 days, but for purchases), and the degree of omnichannel: the entropy of all of it over the channels that
+// channels sets where the person browses, answers and buys: shares by channel as means of Dirichlet posteriors around the population's (of
+// visits, decayed with a half-life of 30 days, and of all purchases), and the degree of omnichannel: the entropy of all of it over the channels that
 // the population uses, divided by its largest value.
 func (m *models) channels(p *schemas.Profile, sc *schemas.Scores, t *taste) {
 	var buys, all [schemas.ChannelCount]float64
 	for i := range buys {
 		buys[i] = float64(max(0, p.Channels[i].Orders))
-		all[i] = t.browse[i] + respondWeight*t.respond[i] + buyWeight*buys[i]
+		all[i] = t.browse[i] + t.respond[i] + buyWeight*buys[i]
 	}
 	shares(&sc.ChannelBrowse, &t.browse, &m.Browse)
 	shares(&sc.ChannelRespond, &t.respond, &m.Respond)

@@ -25,6 +25,8 @@ type folder struct {
 	buyers  []*leaf // those of the leaves that have orders
 
 	candidates []candidate
+	best       []int32 // of the candidates
+	marks      []int32 // by SKU: where it stands among the candidates, if it does
 	currencies []coin
 	names      map[currency]string
 	collect    func(leaf uint32) // appends to leaves

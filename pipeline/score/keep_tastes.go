@@ -125,7 +125,7 @@ func isSound(key uint32, words int) bool {
 	switch kind(key >> kindBits) {
 	case kindCategory, kindBrand, kindAnswer:
 		return of < words
-	case kindBrowse, kindRespond, kindMessages:
+	case kindMessages:
 		return of < schemas.ChannelCount
 	case kindHour:
 		return of < hoursOfWeek

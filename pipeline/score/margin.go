@@ -15,12 +15,17 @@ func (s *Stage) margin(p *schemas.Profile, sc *schemas.Scores, t *taste) {
 	c := &s.cfg.Costs
 	sum := s.fold.sum
 	sc.GoodsCost = sum.cost + decimal(number(sum.uncosted)*(1-s.cfg.MarginRate))
-	sc.ChannelCost = schemas.Decimal(t.messages[schemas.ChannelEmail][0])*c.Email +
-		schemas.Decimal(t.messages[schemas.ChannelSMS][0]+t.messages[schemas.ChannelWhatsApp][0])*c.SMS +
-		schemas.Decimal(t.messages[schemas.ChannelPush][0])*c.Push +
-		schemas.Decimal(p.OnlineOrders)*c.Pack + schemas.Decimal(p.StoreOrders)*c.Store
-	for i := range t.messages {
-		sc.ChannelCost += schemas.Decimal(t.messages[i][1]) * c.Click
+	email := schemas.Decimal(p.Email.Sent)
+	for i, n := range t.messages {
+		email -= schemas.Decimal(n)
+		switch schemas.Channel(i) {
+		case schemas.ChannelSMS, schemas.ChannelWhatsApp:
+			sc.ChannelCost += schemas.Decimal(n) * c.SMS
+		case schemas.ChannelPush:
+			sc.ChannelCost += schemas.Decimal(n) * c.Push
+		}
 	}
+	sc.ChannelCost += max(0, email)*c.Email + schemas.Decimal(p.Email.Clicks)*c.Click +
+		schemas.Decimal(p.OnlineOrders)*c.Pack + schemas.Decimal(p.StoreOrders)*c.Store
 	sc.Margin = p.Revenue - sc.GoodsCost - sc.ChannelCost
 }

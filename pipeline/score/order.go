@@ -67,7 +67,7 @@ func (l *orderLines) sum(e *schemas.Event) {
 		}
 		l.discount += max(0, it.Discount)
 		value := it.Total
-		if value == 0 {
+		if value == 0 && it.UnitPrice != 0 { // else it was given away
 			value = it.UnitPrice.Mul(it.Quantity) - max(0, it.Discount)
 		}
 		l.list += value + max(0, it.Discount)

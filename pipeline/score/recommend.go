@@ -1,9 +1,7 @@
 package score
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/seamline/seamline/schemas"
 )
@@ -59,19 +57,33 @@ func (s *Stage) recommend(m *models, p *schemas.Profile, sc *schemas.Scores, t *
 			f.candidate(sku, reasonPopular, word, popular/float64(n+1))
 		}
 	}
-	slices.SortFunc(f.candidates, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(s.skus.words[a.sku], s.skus.words[b.sku]))
-	})
+	s.best(p, sc.At, t)
 	sc.Recommended = sc.Recommended[:0]
-	for i := range f.candidates {
+	for _, i := range f.best {
 		c := &f.candidates[i]
-		if len(sc.Recommended) == schemas.ScoreCount {
-			break
-		}
-		if s.isOffered(p, sc.At, t, c.sku) {
-			sc.Recommended = append(sc.Recommended, schemas.Recommendation{SKU: s.skus.words[c.sku], Score: float32(c.score), Reason: s.reason(c)})
-		}
+		sc.Recommended = append(sc.Recommended, schemas.Recommendation{SKU: s.skus.words[c.sku], Score: float32(c.score), Reason: s.reason(c)})
 	}
+}
+
+// best chooses the candidates to recommend, the best first; of two alike the first by name.
+func (s *Stage) best(p *schemas.Profile, now schemas.Time, t *taste) {
+	f := &s.fold
+	f.best = f.best[:0]
+	for i := range f.candidates {
+		c, n := &f.candidates[i], len(f.best)
+		for n > 0 && s.isBetter(c, &f.candidates[f.best[n-1]]) {
+			n--
+		}
+		if n == schemas.ScoreCount || !s.isOffered(p, now, t, c.sku) {
+			continue
+		}
+		f.best = slices.Insert(f.best, n, int32(i))
+		f.best = f.best[:min(len(f.best), schemas.ScoreCount)]
+	}
+}
+
+func (s *Stage) isBetter(a, b *candidate) bool {
+	return a.score > b.score || a.score == b.score && s.skus.words[a.sku] < s.skus.words[b.sku]
 }
 
 // isOffered tells whether a product may be recommended.
@@ -107,9 +119,13 @@ func (f *folder) candidate(sku uint32, reason uint8, seed uint32, gain float64) 
 	if sku == 0 {
 		return
 	}
-	i := slices.IndexFunc(f.candidates, func(c candidate) bool { return c.sku == sku })
-	if i < 0 {
+	if int(sku) >= len(f.marks) {
+		f.marks = append(f.marks, make([]int32, max(int(sku)+1-len(f.marks), len(f.marks)))...)
+	}
+	i := int(f.marks[sku])
+	if i >= len(f.candidates) || f.candidates[i].sku != sku {
 		i = len(f.candidates)
+		f.marks[sku] = int32(i)
 		f.candidates = append(f.candidates, candidate{sku: sku})
 	}
 	c := &f.candidates[i]

@@ -8,7 +8,7 @@ import (
 // What send-time preference is made of.
 const (
 	hourStrength   = 20 // messages of the population that stand beside a person's own in an hour
-	hoursTried     = 12 // the population's best hours, which are tried with everybody
+	hoursTried     = 6  // the population's best hours, which are tried with everybody
 	controlPercent = 5  // of people and weeks: the hour is drawn from all, whatever is known, so that hours can be compared
 )
 
@@ -24,8 +24,12 @@ func hourOfWeek(t schemas.Time) uint32 {
 // sendTime sets the hour of the week to send at. Best is the hour with the highest click rate, drawn towards the population's (the mean of a
 // Beta posterior). What is to be used is chosen by Thompson sampling among the hours that the person was written to in and the population's
 // best ones, once per week and person, so that hours never tried get tried; a twentieth of people and weeks gets any hour at all, as the
-// control group. Without a message to the person both are the population's best.
+// control group. Who was never written to has the population's best hour.
 func (m *models) sendTime(p *schemas.Profile, sc *schemas.Scores, t *taste) {
+	if len(t.hours) == 0 {
+		sc.SendHour, sc.SendHourBest = m.BestHours[0], m.BestHours[0]
+		return
+	}
 	week := uint64(sc.At / (7 * schemas.Day))
 	chance := model.Chance{State: hashID(p.ID) ^ week*0x9E3779B97F4A7C15}
 	best, rate := -1.0, -1.0

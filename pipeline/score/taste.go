@@ -2,6 +2,7 @@ package score
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/seamline/seamline/schemas"
@@ -10,8 +11,8 @@ import (
 // taste is what the cells of a profile say as of a time. Its memory is used again.
 type taste struct {
 	categories, brands  []wordWeight
-	browse, respond     [schemas.ChannelCount]float64
-	messages            [schemas.ChannelCount][2]uint32 // sent, clicked
+	browse, respond     [schemas.ChannelCount]float64 // visits, decayed
+	messages            [schemas.ChannelCount]uint32  // sent that are no e-mail
 	sent, clicks, opens float64
 	hours               []hourCount
 	answers             [schemas.SurveyCSAT + 1]latestAnswer
@@ -62,8 +63,22 @@ func (s *Stage) foldTaste(now schemas.Time) *taste {
 	for i := range f.cells {
 		t.read(&f.cells[i], now)
 	}
+	t.addVisits(f.visits, now)
 	slices.SortFunc(t.hours, func(a, b hourCount) int { return cmp.Compare(a.hour, b.hour) })
 	return t
+}
+
+// addVisits counts the visits in the ledger by channel, decayed: a click on a message is an answer on its channel.
+func (t *taste) addVisits(visits []visit, now schemas.Time) {
+	for i := range visits {
+		v := &visits[i]
+		weight := math.Exp2(-float64(now-v.end) / float64(halfLife))
+		if _, isMessage := messagePurpose(v.channel); isMessage {
+			t.respond[v.channel] += weight
+		} else {
+			t.browse[v.channel] += weight
+		}
+	}
 }
 
 func compareCells(a, b keyed) int { return cmp.Compare(a.key, b.key) }
@@ -101,10 +116,6 @@ func (t *taste) read(c *keyed, now schemas.Time) {
 		t.categories = append(t.categories, wordWeight{word: of, weight: c.read(now)})
 	case kindBrand:
 		t.brands = append(t.brands, wordWeight{word: of, weight: c.read(now)})
-	case kindBrowse:
-		t.browse[of] = c.read(now)
-	case kindRespond:
-		t.respond[of] = c.read(now)
 	case kindSent:
 		t.sent = c.read(now)
 	case kindClick:
@@ -112,7 +123,7 @@ func (t *taste) read(c *keyed, now schemas.Time) {
 	case kindOpen:
 		t.opens = c.read(now)
 	case kindMessages:
-		t.messages[of] = [2]uint32{c.sums[0], c.sums[1]}
+		t.messages[of] = c.sums[0]
 	case kindHour:
 		t.hours = append(t.hours, hourCount{hour: uint8(of), clicks: c.sums[0], sends: c.sums[1]})
 	case kindAnswer:

@@ -10,7 +10,6 @@ func (s *Stage) tastes(l *leaf, e *schemas.Event) {
 		s.messageTaste(l, e)
 		return
 	case e.Channel == schemas.ChannelWeb || e.Channel == schemas.ChannelApp || e.Channel == schemas.ChannelStore || e.Channel == schemas.ChannelSocial || e.Channel == schemas.ChannelCall:
-		s.weigh(l, cellKey(kindBrowse, uint32(e.Channel)), e.Time, 1)
 		o.Browse[e.Channel]++
 	default:
 		return
@@ -22,6 +21,8 @@ func (s *Stage) tastes(l *leaf, e *schemas.Event) {
 		s.interest(l, e, cartWeight)
 	case schemas.TypeOrder:
 		s.purchase(l, e)
+	default:
+		return
 	}
 	s.changeTastes(l, e.Leaf)
 }
@@ -73,23 +74,21 @@ func (s *Stage) purchase(l *leaf, e *schemas.Event) {
 // messageTaste notes how the person answers to messages. What a machine did leaves no trace.
 func (s *Stage) messageTaste(l *leaf, e *schemas.Event) {
 	o := &s.people.events
-	of := uint32(e.Channel)
 	isEmail := e.Channel == schemas.ChannelEmail
 	switch {
 	case e.Machine:
 		return
 	case e.Type == schemas.TypeMessageSent:
-		s.count(l, cellKey(kindMessages, of), 0)
 		s.count(l, cellKey(kindHour, hourOfWeek(e.Time)), 1)
 		o.HourSends[hourOfWeek(e.Time)]++
-		if isEmail {
+		if !isEmail {
+			s.count(l, cellKey(kindMessages, uint32(e.Channel)), 0)
+		} else {
 			s.weigh(l, cellKey(kindSent, 0), e.Time, 1)
 			o.Sent++
 		}
 	case e.Type == schemas.TypeMessageClick:
-		s.count(l, cellKey(kindMessages, of), 1)
 		s.count(l, cellKey(kindHour, hourOfWeek(e.Time)), 0)
-		s.weigh(l, cellKey(kindRespond, of), e.Time, 1)
 		o.HourClicks[hourOfWeek(e.Time)]++
 		o.Respond[e.Channel]++
 		if isEmail {
