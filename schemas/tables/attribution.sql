@@ -18,8 +18,8 @@ CREATE VIEW IF NOT EXISTS {database}.attribution {on_cluster}
     currency LowCardinality(String) COMMENT 'ISO 4217 code of revenue: that of most orders; orders in others count without revenue'
 )
 AS WITH (SELECT least(max(event_time), now64(3, 'UTC')) FROM {database}.events) AS until,
-    (SELECT topK(1)(currency)[1] FROM {database}.events WHERE type = 'order' AND event_time > until - INTERVAL 90 DAY AND currency != '') AS money,
-    toUInt64(toUnixTimestamp64Milli(until - INTERVAL 90 DAY)) AS since, toUInt64(2592000000) AS lookback
+    (SELECT topK(1)(currency)[1] FROM {database}.events WHERE type = 'order' AND event_time > until - INTERVAL 30 DAY AND currency != '') AS money,
+    toUInt64(toUnixTimestamp64Milli(until - INTERVAL 30 DAY)) AS since, toUInt64(2592000000) AS lookback
 SELECT source, toUInt64(sums[1]) AS touches, sums[2] AS first_touch, sums[3] AS last_touch, sums[4] AS linear, sums[5] AS position_based, sums[6] AS time_decay,
     if(source = 'none', first_touch, effect / effects * (orders - unknown)) AS markov, sums[7] AS first_touch_revenue, sums[8] AS last_touch_revenue,
     sums[9] AS linear_revenue, sums[10] AS position_based_revenue, sums[11] AS time_decay_revenue,
@@ -98,7 +98,7 @@ FROM
                                 match(domain(referrer), '(^|\\.)(facebook|instagram|twitter|x|t|linkedin|lnkd|pinterest|tiktok|reddit|youtube|snapchat|threads)\\.'), 'social', 'referral')) AS origin,
                                                     if(channel IN ('web', 'app') AND session_id != 0, session_id, cityHash64(event_id, source)) AS visit
                                                 FROM {database}.events FINAL
-                                                WHERE event_time > until - INTERVAL 120 DAY AND event_time <= until AND profile_id != toUUID('00000000-0000-0000-0000-000000000000') AND NOT machine
+                                                WHERE event_time > until - INTERVAL 60 DAY AND event_time <= until AND profile_id != toUUID('00000000-0000-0000-0000-000000000000') AND NOT machine
                                                     AND (session_id != 0 OR type IN ('message_click', 'order'))
                                             )
                                             GROUP BY visit
@@ -118,4 +118,4 @@ FROM
         )
     )
 )
-COMMENT 'Which sources of visits the orders of the latest 90 days are credited to, by six rules. A path is the touches of a person since the order before, at most 30 days back; a visit without a source is direct'
+COMMENT 'Which sources of visits the orders of the latest 30 days are credited to, by six rules. A path is the touches of a person since the order before, at most 30 days back; a visit without a source is direct'

@@ -30,11 +30,11 @@ FROM
             SELECT any(leaf) AS leaf_of, any(profile_id) AS raw,
                 groupArray(bitShiftLeft(toUInt64(toUnixTimestamp64Milli(event_time)), 8) + transform(channel, ['web', 'app', 'store', 'email', 'sms', 'whatsapp', 'push', 'social', 'call'], [1, 2, 3, 4, 5, 6, 7, 8, 9], 0) * 2 + (type = 'order')) AS seen
             FROM {database}.events FINAL
-            WHERE type NOT IN ('message_sent', 'message_delivered', 'message_bounce', 'message_deferred', 'price_change', 'stock_change') AND NOT machine AND profile_id != toUUID('00000000-0000-0000-0000-000000000000')
+            WHERE event_time > (SELECT least(max(event_time), now64(3, 'UTC')) FROM {database}.events) - INTERVAL 180 DAY AND type NOT IN ('message_sent', 'message_delivered', 'message_bounce', 'message_deferred', 'price_change', 'stock_change') AND NOT machine AND profile_id != toUUID('00000000-0000-0000-0000-000000000000')
             GROUP BY if(leaf > 0, leaf, cityHash64(profile_id))
         )
         GROUP BY profile_id
     )
 )
 GROUP BY from_channel, to_channel
-COMMENT 'From which channel to which people switch within a journey: two touches in a row, at most 7 days apart, on different channels. Messages that were sent and what machines did are no touches'
+COMMENT 'From which channel to which people switched in the latest 180 days within a journey: two touches in a row, at most 7 days apart, on different channels. Messages that were sent and what machines did are no touches'

@@ -25,34 +25,36 @@ FROM
             quantileIf(0.5)(bought_at - greatest(begun, known_at, considered_at), bought_at > 0) / 86400, quantileIf(0.5)(again_at - bought_at, again_at > 0) / 86400, 0.] AS gaps
     FROM
     (
-        SELECT mapKeys(p.channel_first_seen)[indexOf(mapValues(p.channel_first_seen), arrayMin(mapValues(p.channel_first_seen)))] AS first_channel,
-            toInt64(toUnixTimestamp(p.first_seen)) AS begun,
-            multiIf(p.stage = 'loyal', 7, p.purchase_days > 1, 6, p.purchase_days > 0 OR p.orders > 0, 5,
-                p.cart_updated > toDateTime64(0, 3, 'UTC') OR p.checkout_at > toDateTime64(0, 3, 'UTC') OR e.considering > 0, 4,
-                p.user_ids + p.emails + p.phones + p.loyalty_ids > 0, 3, p.sessions > 1 OR p.product_views > 1, 2,
-                p.sessions > 0 OR mapContains(p.channel_events, 'web') OR mapContains(p.channel_events, 'app') OR mapContains(p.channel_events, 'store'), 1, 0) AS level,
-            if(level >= 3, e.known, 0) AS known_at, if(level >= 4, e.considering, 0) AS considered_at,
-            if(level >= 5, toInt64(toUnixTimestamp(p.first_order)), 0) AS bought_at, if(level >= 6, e.again, 0) AS again_at
-        FROM (SELECT profile_id, channel_first_seen, channel_events, first_seen, stage, purchase_days, orders, cart_updated, checkout_at, user_ids, emails, phones,
-            loyalty_ids, sessions, product_views, first_order FROM {database}.profiles FINAL) AS p
-        LEFT JOIN
+        SELECT max(channel) AS first_channel, max(begin) AS begun, if(max(base) < 4 AND max(considered) > 0, 4, max(base)) AS level,
+            if(level >= 3, max(known), 0) AS known_at, if(level >= 4, max(considered), 0) AS considered_at, if(level >= 5, max(bought), 0) AS bought_at, if(level >= 6, max(again), 0) AS again_at
+        FROM
         (
+            SELECT profile_id, true AS is_person, toString(mapKeys(channel_first_seen)[indexOf(mapValues(channel_first_seen), arrayMin(mapValues(channel_first_seen)))]) AS channel,
+                toInt64(toUnixTimestamp(first_seen)) AS begin,
+                toUInt8(multiIf(stage = 'loyal', 7, purchase_days > 1, 6, purchase_days > 0 OR orders > 0, 5, cart_updated > toDateTime64(0, 3, 'UTC') OR checkout_at > toDateTime64(0, 3, 'UTC'), 4,
+                    user_ids + emails + phones + loyalty_ids > 0, 3, sessions > 1 OR product_views > 1, 2,
+                    sessions > 0 OR mapContains(channel_events, 'web') OR mapContains(channel_events, 'app') OR mapContains(channel_events, 'store'), 1, 0)) AS base,
+                toInt64(0) AS known, toInt64(0) AS considered, toInt64(toUnixTimestamp(first_order)) AS bought, toInt64(0) AS again
+            FROM {database}.profiles FINAL
+            UNION ALL
             SELECT dictGetOrDefault('{database}.aliases_recent', 'profile_id', tuple(
             dictGetOrDefault('{database}.leaves_recent', 'profile_id', leaf_of,
                 dictGetOrDefault('{database}.leaves_settled', 'profile_id', leaf_of, raw)) AS attributed),
-        dictGetOrDefault('{database}.aliases_settled', 'profile_id', tuple(attributed), attributed)) AS profile_id, minIf(known_at, known_at > 0) AS known, minIf(considered_at, considered_at > 0) AS considering,
-                arraySort(groupUniqArrayArray(sold)) AS days, if(length(days) > 1, days[2], 0) AS again
+        dictGetOrDefault('{database}.aliases_settled', 'profile_id', tuple(attributed), attributed)) AS profile_id, false, '', 0, 0, minIf(known_at, known_at > 0), minIf(considered_at, considered_at > 0), 0,
+                toInt64(arraySort(groupArrayArray(sold))[2])
             FROM
             (
                 SELECT any(leaf) AS leaf_of, any(profile_id) AS raw, toInt64(minIf(toUnixTimestamp(event_time), type IN ('identify', 'login', 'signup'))) AS known_at,
                     toInt64(minIf(toUnixTimestamp(event_time), type IN ('cart_add', 'checkout_start', 'checkout_step'))) AS considered_at,
-                    groupUniqArrayIf(toInt64(toUnixTimestamp(event_time)), type = 'order') AS sold
+                    groupArrayIf(toUnixTimestamp(event_time), type = 'order') AS sold
                 FROM {database}.events FINAL
                 WHERE type IN ('identify', 'login', 'signup', 'cart_add', 'checkout_start', 'checkout_step', 'order')
                 GROUP BY if(leaf > 0, leaf, cityHash64(profile_id))
             )
             GROUP BY profile_id
-        ) AS e ON p.profile_id = e.profile_id
+        )
+        GROUP BY profile_id
+        HAVING max(is_person)
     )
     GROUP BY first_channel
 )
