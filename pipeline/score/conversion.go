@@ -122,7 +122,7 @@ func (c *cartCase) describe(f *model.Features, silence int) {
 }
 
 // conversionOf sets the chance of the open cart of the leaves that were folded.
-func (s *Stage) conversionOf(p *schemas.Profile, sc *schemas.Scores) {
+func (s *Stage) conversionOf(g *generation, p *schemas.Profile, sc *schemas.Scores) {
 	if len(p.CartSKUs) == 0 {
 		return
 	}
@@ -136,5 +136,5 @@ func (s *Stage) conversionOf(p *schemas.Profile, sc *schemas.Scores) {
 		return
 	}
 	latest.describe(&s.features, silenceOf(sc.At-latest.at))
-	sc.CartConversion = float32(s.conversion.used.Predict(s.features.List()))
+	sc.CartConversion = float32(g.conversion.Predict(s.features.List()))
 }

@@ -76,11 +76,13 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 	return put.failed
 }
 
-// list32 puts an entry for each of some numbers, in their order.
+// list32 puts an entry for each of some numbers, in their order. One that is listed twice is put once.
 func list32(put *putter, kind byte, list []uint32, value func(b []byte, i uint32) []byte) {
 	slices.Sort(list)
-	for _, i := range list {
-		put.entry32(kind, i, value(put.value[:0], i))
+	for n, i := range list {
+		if n == 0 || list[n-1] != i {
+			put.entry32(kind, i, value(put.value[:0], i))
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ func (s *Stage) savePopulation(put *putter) {
 	list32(put, keyProduct, u.products, func(b []byte, i uint32) []byte { return s.appendProduct(b, s.products.At(i)) })
 	list64(put, keyPair, u.pairs, func(b []byte, k uint64) []byte { return binary.AppendUvarint(b, uint64(s.pairs.Ref(k).n)) })
 	list32(put, keyCompanions, u.companions, func(b []byte, i uint32) []byte {
-		for _, c := range s.companions.At(i).list {
+		for _, c := range &s.companions[i] {
 			if c.sku == 0 {
 				break
 			}
@@ -66,9 +66,6 @@ func (s *Stage) savedPopulation() {
 	for _, k := range u.pairs {
 		s.pairs.Ref(k).unsaved = false
 	}
-	for _, i := range u.companions {
-		s.companions.At(i).unsaved = false
-	}
 	for _, i := range u.words {
 		s.wordStats.At(i).unsaved = false
 	}
@@ -95,8 +92,10 @@ func (s *Stage) loadPopulation(kind byte, i uint32, v []byte) error {
 	case keyProduct:
 		return s.loadProduct(i, v)
 	case keyCompanions:
-		s.companions.Extend(2 * len(s.skus.words))
-		if int(i) >= s.companions.Len() {
+		if s.companions == nil {
+			s.companions = make([]companions, 2*len(s.skus.words))
+		}
+		if int(i) >= len(s.companions) {
 			return errEntry
 		}
 		for n := 0; len(r.b) > 0; n++ {
@@ -104,7 +103,7 @@ func (s *Stage) loadPopulation(kind byte, i uint32, v []byte) error {
 			if n == companionsMax || c.sku == 0 || int(c.sku) >= len(s.skus.words) || r.bad {
 				return errEntry
 			}
-			s.companions.At(i).list[n] = c
+			s.companions[i][n] = c
 		}
 	case keyWordStats:
 		s.wordStats.Extend(int(i) + 1)

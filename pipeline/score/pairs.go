@@ -117,30 +117,16 @@ type companion struct {
 	llr float32
 }
 
-// companions are those of one product, the best first; those with no sku are none.
-type companions struct {
-	list    [companionsMax]companion
-	unsaved bool
-}
+// companions are those of one product for one relation, the best first; those with no sku are none.
+type companions [companionsMax]companion
 
-// companionsOf gives the list of a product for a relation; nil for none.
-func (s *Stage) companionsOf(r relation, sku uint32) *companions {
-	i := 2*sku + uint32(r) - uint32(inBasket)
-	if int(i) >= s.companions.Len() {
-		return nil
-	}
-	return s.companions.At(i)
-}
+// companionsAt is where the companions of a product for a relation stand.
+func companionsAt(r relation, sku uint32) int { return int(2*sku) + int(r-inBasket) }
 
-// matchProducts gives every product its companions anew.
+// matchProducts gives every product its companions anew. The lists before stay as they were, for rows that are as of before.
 func (s *Stage) matchProducts() {
-	s.companions.Extend(2 * len(s.skus.words))
-	for i := range uint32(s.companions.Len()) {
-		if c := s.companions.At(i); c.list[0].sku != 0 {
-			c.list = [companionsMax]companion{}
-			s.changeCompanions(i, c)
-		}
-	}
+	before := s.companions
+	s.companions = make([]companions, 2*len(s.skus.words))
 	total := map[relation]float64{inBasket: float64(s.people.events.Baskets), inSession: float64(s.people.events.Sessions)}
 	s.pairs.Each(func(key uint64, at *pair) {
 		if at.n < pairsSeenMin {
@@ -156,33 +142,28 @@ func (s *Stage) matchProducts() {
 			return
 		}
 		llr := float32(model.PairLLR(n, na, nb, both))
-		s.offer(r, a, companion{sku: b, llr: llr})
-		s.offer(r, b, companion{sku: a, llr: llr})
+		s.companions[companionsAt(r, a)].offer(companion{sku: b, llr: llr})
+		s.companions[companionsAt(r, b)].offer(companion{sku: a, llr: llr})
 	})
+	for i := range s.companions {
+		if i < len(before) && s.companions[i] != before[i] || i >= len(before) && s.companions[i] != (companions{}) {
+			s.unsaved.companions = append(s.unsaved.companions, uint32(i))
+		}
+	}
 }
 
-func (s *Stage) offer(r relation, sku uint32, c companion) {
-	i := 2*sku + uint32(r) - uint32(inBasket)
-	at := s.companions.At(i)
+// offer puts a companion into its place, if it is good enough.
+func (c *companions) offer(o companion) {
 	n := companionsMax
-	for n > 0 && (at.list[n-1].sku == 0 || compareCompanions(c, at.list[n-1]) < 0) {
+	for n > 0 && (c[n-1].sku == 0 || compareCompanions(o, c[n-1]) < 0) {
 		n--
 	}
-	if n == companionsMax {
-		return
+	if n < companionsMax {
+		copy(c[n+1:], c[n:companionsMax-1])
+		c[n] = o
 	}
-	copy(at.list[n+1:], at.list[n:companionsMax-1])
-	at.list[n] = c
-	s.changeCompanions(i, at)
 }
 
 func compareCompanions(a, b companion) int {
 	return cmp.Or(cmp.Compare(b.llr, a.llr), cmp.Compare(a.sku, b.sku))
-}
-
-func (s *Stage) changeCompanions(i uint32, c *companions) {
-	if !c.unsaved {
-		c.unsaved = true
-		s.unsaved.companions = append(s.unsaved.companions, i)
-	}
 }

@@ -79,9 +79,14 @@ func (n *learner) fit() {
 		return
 	}
 	n.state = n.live.State(n.state[:0])
-	if err := n.used.Restore(n.state); err != nil {
+	used, err := model.NewFTRL(model.DefaultRates) // rows as of before go on with the weights before
+	if err == nil {
+		err = used.Restore(n.state)
+	}
+	if err != nil {
 		panic("score: " + err.Error()) // State gave it
 	}
+	n.used = used
 	n.learned, n.changed = false, true
 }
 
@@ -281,7 +286,7 @@ func toInt(b bool) int {
 }
 
 // propensityOf sets the purchase propensity of the latest session of the leaves that were folded.
-func (s *Stage) propensityOf(sc *schemas.Scores) {
+func (s *Stage) propensityOf(g *generation, sc *schemas.Scores) {
 	var latest *stay
 	for _, i := range s.fold.leaves {
 		if int(i) >= s.leaves.Len() {
@@ -297,5 +302,5 @@ func (s *Stage) propensityOf(sc *schemas.Scores) {
 		return
 	}
 	s.describeStay(&s.features, latest)
-	sc.Propensity = float32(s.propensity.used.Predict(s.features.List()))
+	sc.Propensity = float32(g.propensity.Predict(s.features.List()))
 }

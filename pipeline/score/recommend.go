@@ -40,20 +40,20 @@ var reasonWords = [...]string{"bought together with ", "goes with the cart's ", 
 // recommend sets the products that suit a person best: companions of what was bought, is in the cart, or was looked at (their
 // log-likelihood ratios, saturating), what was looked at and not bought, and what is popular in the categories that the person likes. Never
 // what was bought within 30 days, is in the cart, or is out of stock.
-func (s *Stage) recommend(m *models, p *schemas.Profile, sc *schemas.Scores, t *taste) {
+func (s *Stage) recommend(g *generation, p *schemas.Profile, sc *schemas.Scores, t *taste) {
 	f := &s.fold
 	f.candidates = f.candidates[:0]
 	for i := range min(len(p.CartSKUs), seedsMax) {
-		s.suggest(inBasket, s.skus.known(p.CartSKUs[i]), reasonFitsCart, cartSeed)
+		s.suggest(g.companions, inBasket, s.skus.known(p.CartSKUs[i]), reasonFitsCart, cartSeed)
 	}
 	for i := range seedsMax {
-		s.suggest(inBasket, t.bought[i].sku, reasonGoesWith, boughtSeed)
-		s.suggest(inSession, t.viewed[i].sku, reasonSimilar, viewedSeed)
+		s.suggest(g.companions, inBasket, t.bought[i].sku, reasonGoesWith, boughtSeed)
+		s.suggest(g.companions, inSession, t.viewed[i].sku, reasonSimilar, viewedSeed)
 		f.candidate(t.viewed[i].sku, reasonViewed, t.viewed[i].sku, ownInterest/float64(i+1))
 	}
 	for i := range min(2, len(sc.Categories)) {
 		word := s.words.known(sc.Categories[i].Word)
-		for n, sku := range m.popularIn(word) {
+		for n, sku := range g.models.popularIn(word) {
 			f.candidate(sku, reasonPopular, word, popular/float64(n+1))
 		}
 	}
@@ -97,15 +97,15 @@ func (s *Stage) isOffered(p *schemas.Profile, now schemas.Time, t *taste, sku ui
 }
 
 // suggest adds the companions of a product.
-func (s *Stage) suggest(r relation, seed uint32, reason uint8, weight float64) {
+func (s *Stage) suggest(known []companions, r relation, seed uint32, reason uint8, weight float64) {
 	if seed == 0 {
 		return
 	}
-	list := s.companionsOf(r, seed)
-	if list == nil {
+	at := companionsAt(r, seed)
+	if at >= len(known) {
 		return
 	}
-	for _, c := range list.list {
+	for _, c := range &known[at] {
 		if c.sku == 0 {
 			return
 		}

@@ -1,11 +1,38 @@
 package score
 
-import "github.com/seamline/seamline/schemas"
+import (
+	"github.com/seamline/seamline/pipeline/score/model"
+	"github.com/seamline/seamline/schemas"
+)
 
-// scores computes all scores of the profile that was folded last, as of a time. It is a function of the profile's state, the time, and the
-// models in force.
-func (s *Stage) scores(p *schemas.Profile, sc *schemas.Scores, at schemas.Time) {
-	m := s.models
+// generation is what the fits of one moment gave: scores are computed with it until the next.
+type generation struct {
+	models     *models
+	companions []companions
+	propensity *model.FTRL
+	conversion *model.FTRL
+	until      uint32 // last step of the batch that it was in force in; of the one in force it says nothing
+}
+
+// now gives the generation in force.
+func (s *Stage) now() generation {
+	return generation{models: s.models, companions: s.companions, propensity: s.propensity.used, conversion: s.conversion.used}
+}
+
+// at gives the generation that was in force at a step of the batch.
+func (s *Stage) at(step uint32) generation {
+	for i := range s.generations {
+		if step <= s.generations[i].until {
+			return s.generations[i]
+		}
+	}
+	return s.now()
+}
+
+// scores computes all scores of the profile that was folded last, as of a time. It is a function of the profile's state, the time, and a
+// generation of models.
+func (s *Stage) scores(g *generation, p *schemas.Profile, sc *schemas.Scores, at schemas.Time) {
+	m := g.models
 	*sc = schemas.Scores{At: at, Models: m.Version, Categories: sc.Categories[:0], Brands: sc.Brands[:0], Recommended: sc.Recommended[:0]}
 	t := s.foldTaste(at)
 	sum := s.fold.sum
@@ -13,8 +40,8 @@ func (s *Stage) scores(p *schemas.Profile, sc *schemas.Scores, at schemas.Time) 
 	m.alive(p, sc, schemas.Span(s.cfg.Horizon))
 	s.value(m, p, sc)
 	s.churn(m, p, sc)
-	s.propensityOf(sc)
-	s.conversionOf(p, sc)
+	s.propensityOf(g, sc)
+	s.conversionOf(g, p, sc)
 	engagement(sc, t, p)
 	s.reading(sc)
 	m.sendTime(p, sc, t)
@@ -22,7 +49,7 @@ func (s *Stage) scores(p *schemas.Profile, sc *schemas.Scores, at schemas.Time) 
 	sc.Handovers, sc.ChannelSwitches = s.changes(s.fold.visits)
 	m.discount(sc, sum)
 	s.affinities(m, sc, t)
-	s.recommend(m, p, sc, t)
+	s.recommend(g, p, sc, t)
 	satisfaction(sc, t)
 	s.loyalty(p, sc, sum)
 	s.margin(p, sc, t)

@@ -65,7 +65,7 @@ type Stage struct {
 	descriptions *slab.Slab[description]
 	stocks       *slab.Slab[stock]
 	pairs        *slab.Table[uint64, pair]
-	companions   *slab.Slab[companions]
+	companions   []companions // by companionsAt
 	wordStats    *slab.Slab[wordStats]
 	people       population
 	models       *models
@@ -77,9 +77,10 @@ type Stage struct {
 
 	// Of the batch.
 	owners          []uint32 // profiles that it touched through an order of theirs alone
-	looked          []uint32 // profiles that it touched since its first moment, or since the last fit
+	looked          []uint32 // profiles that it touched and has no scores of in early
 	early           map[uint32]*schemas.Scores
-	earlySteps      uint32 // up to which scores are in early
+	earlySteps      uint32       // up to which scores are in early
+	generations     []generation // before the one in force, as far as rows of the batch need them
 	step            uint32
 	flips           map[uint32][]flip
 	touchedAccounts []uint32
@@ -107,7 +108,7 @@ func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) 
 		members: slab.NewSlab[member](space), sessions: slab.NewTable[uint64, session](space, slab.Hash64),
 		renamed: slab.NewTable[uint64, uint32](space, slab.Hash64), formerIDs: slab.NewSlab[former](space),
 		skus: newLexicon(skusMax), words: newLexicon(wordsMax), products: slab.NewSlab[product](space), descriptions: slab.NewSlab[description](space),
-		stocks: slab.NewSlab[stock](space), pairs: slab.NewTable[uint64, pair](space, slab.Hash64), companions: slab.NewSlab[companions](space),
+		stocks: slab.NewSlab[stock](space), pairs: slab.NewTable[uint64, pair](space, slab.Hash64),
 		wordStats: slab.NewSlab[wordStats](space), people: newPopulation(), models: newModels(), propensity: newLearner(), conversion: newLearner(),
 		endings: newDeadlines(), verdicts: newDeadlines(), early: map[uint32]*schemas.Scores{}, flips: map[uint32][]flip{},
 		reasons: map[uint64]string{}, space: space, metrics: newMetrics(reg)}
@@ -150,6 +151,8 @@ const eventBytes = int64(unsafe.Sizeof(leaf{}) + unsafe.Sizeof(order{}) + unsafe
 func (s *Stage) Begin(b *schemas.Batch) error {
 	s.owners, s.looked, s.step, s.earlySteps = s.owners[:0], s.looked[:0], 0, 0
 	clear(s.early)
+	clear(s.generations)
+	s.generations = s.generations[:0]
 	clear(s.flips)
 	if err := s.space.Reserve(int64(len(b.Events)) * eventBytes); err != nil {
 		return fmt.Errorf("score %d events: %w", len(b.Events), err)
@@ -203,7 +206,8 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 		}
 		if reads&schemas.FieldsScores != 0 && s.readers(schemas.FieldsScores) != 0 {
 			p.Scores = &s.moment[i]
-			s.scores(p, p.Scores, m.Clock)
+			g := s.now()
+			s.scores(&g, p, p.Scores, m.Clock)
 		}
 		if moves {
 			s.rescore(p, m)
@@ -218,7 +222,7 @@ func (s *Stage) pass(b *schemas.Batch, now schemas.Time) {
 	if every := schemas.Span(s.cfg.FitEvery); every > 0 && now >= s.nextFit {
 		if s.nextFit != 0 {
 			s.passLearners(s.nextFit)
-			s.scoreEarly()
+			s.retire()
 			s.fit(b, now-now%every)
 		}
 		s.nextFit = now - now%every + every
@@ -245,13 +249,33 @@ func (s *Stage) look(profile uint32, clock schemas.Time) {
 	j.looked, j.step, j.inBatch = clock, s.step, true
 }
 
-// scoreEarly scores the profiles that the batch touched since the last fit, before another changes the models.
+// generationsMax bounds the models that are kept for the rows of one batch. In a batch with more fits, rows are made early.
+const generationsMax = 16
+
+// retire keeps what is in force for the rows of those who were touched before now, before a fit takes its place.
+func (s *Stage) retire() {
+	if len(s.looked) == 0 {
+		return
+	}
+	if len(s.generations) == generationsMax {
+		s.scoreEarly()
+		clear(s.generations)
+		s.generations = s.generations[:0]
+		return
+	}
+	g := s.now()
+	g.until = s.step - 1
+	s.generations = append(s.generations, g)
+}
+
+// scoreEarly scores the profiles that the batch touched so far and has no scores of yet.
 func (s *Stage) scoreEarly() {
 	for _, index := range s.looked {
 		var p schemas.Profile
 		if s.profile(&p, index, schemas.FieldsAll) {
-			sc := &schemas.Scores{}
-			s.scores(&p, sc, s.journey(index).looked)
+			sc, j := &schemas.Scores{}, s.journey(index)
+			g := s.at(j.step)
+			s.scores(&g, &p, sc, j.looked)
 			s.early[index] = sc
 		}
 	}
@@ -368,7 +392,8 @@ func (s *Stage) row(r *rows, p *schemas.Profile, index uint32) {
 	} else {
 		r.scores = append(r.scores, schemas.Scores{Categories: r.words[len(r.words):], Brands: r.brands[len(r.brands):], Recommended: r.recommended[len(r.recommended):]})
 		p.Scores = &r.scores[len(r.scores)-1]
-		s.scores(p, p.Scores, j.looked)
+		g := s.at(j.step)
+		s.scores(&g, p, p.Scores, j.looked)
 		r.keep(p.Scores)
 	}
 	from := len(r.states)
