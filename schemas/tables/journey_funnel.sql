@@ -26,7 +26,8 @@ FROM
     FROM
     (
         SELECT max(channel) AS first_channel, max(begin) AS begun, if(max(base) < 4 AND max(considered) > 0, 4, max(base)) AS level,
-            if(level >= 3, max(known), 0) AS known_at, if(level >= 4, max(considered), 0) AS considered_at, if(level >= 5, max(bought), 0) AS bought_at, if(level >= 6, max(again), 0) AS again_at
+            if(level >= 3, minIf(known, known > 0), 0) AS known_at, if(level >= 4, minIf(considered, considered > 0), 0) AS considered_at, if(level >= 5, max(bought), 0) AS bought_at,
+            if(level >= 6, toInt64(arraySort(groupArrayArray(sold))[2]), 0) AS again_at
         FROM
         (
             SELECT profile_id, true AS is_person, toString(mapKeys(channel_first_seen)[indexOf(mapValues(channel_first_seen), arrayMin(mapValues(channel_first_seen)))]) AS channel,
@@ -34,14 +35,13 @@ FROM
                 toUInt8(multiIf(stage = 'loyal', 7, purchase_days > 1, 6, purchase_days > 0 OR orders > 0, 5, cart_updated > toDateTime64(0, 3, 'UTC') OR checkout_at > toDateTime64(0, 3, 'UTC'), 4,
                     user_ids + emails + phones + loyalty_ids > 0, 3, sessions > 1 OR product_views > 1, 2,
                     sessions > 0 OR mapContains(channel_events, 'web') OR mapContains(channel_events, 'app') OR mapContains(channel_events, 'store'), 1, 0)) AS base,
-                toInt64(0) AS known, toInt64(0) AS considered, toInt64(toUnixTimestamp(first_order)) AS bought, toInt64(0) AS again
+                toInt64(0) AS known, toInt64(0) AS considered, toInt64(toUnixTimestamp(first_order)) AS bought, CAST([] AS Array(UInt32)) AS sold
             FROM {database}.profiles FINAL
             UNION ALL
             SELECT dictGetOrDefault('{database}.aliases_recent', 'profile_id', tuple(
             dictGetOrDefault('{database}.leaves_recent', 'profile_id', leaf_of,
                 dictGetOrDefault('{database}.leaves_settled', 'profile_id', leaf_of, raw)) AS attributed),
-        dictGetOrDefault('{database}.aliases_settled', 'profile_id', tuple(attributed), attributed)) AS profile_id, false, '', 0, 0, minIf(known_at, known_at > 0), minIf(considered_at, considered_at > 0), 0,
-                toInt64(arraySort(groupArrayArray(sold))[2])
+        dictGetOrDefault('{database}.aliases_settled', 'profile_id', tuple(attributed), attributed)) AS profile_id, false, '', 0, 0, known_at, considered_at, 0, sold
             FROM
             (
                 SELECT any(leaf) AS leaf_of, any(profile_id) AS raw, toInt64(minIf(toUnixTimestamp(event_time), type IN ('identify', 'login', 'signup'))) AS known_at,
@@ -51,7 +51,6 @@ FROM
                 WHERE type IN ('identify', 'login', 'signup', 'cart_add', 'checkout_start', 'checkout_step', 'order')
                 GROUP BY if(leaf > 0, leaf, cityHash64(profile_id))
             )
-            GROUP BY profile_id
         )
         GROUP BY profile_id
         HAVING max(is_person)

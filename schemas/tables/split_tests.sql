@@ -97,12 +97,15 @@ FROM
         dictGetOrDefault('{database}.aliases_settled', 'profile_id', tuple(attributed), attributed)) AS profile_id, groupUniqArrayArray(visited) AS visits, groupArrayArray(sold) AS sales
                         FROM
                         (
-                            SELECT any(leaf) AS leaf_of, any(profile_id) AS raw,
-                                groupUniqArrayIf(toUInt32(toUnixTimestamp(event_time)), event_time >= earliest AND channel IN ('web', 'app', 'store') AND type != 'custom' AND NOT startsWith(type, 'message_')) AS visited,
-                                groupArrayIf((toUInt32(toUnixTimestamp(event_time)), toFloat64(revenue), type = 'order'), revenue != 0 OR type = 'order') AS sold
+                            SELECT any(leaf) AS leaf_of, any(profile_id) AS raw, groupUniqArray(toUInt32(toUnixTimestamp(event_time))) AS visited, CAST([] AS Array(Tuple(UInt32, Float64, Bool))) AS sold
+                            FROM {database}.events FINAL
+                            WHERE event_time >= earliest AND event_time <= latest + INTERVAL 14 DAY AND channel IN ('web', 'app', 'store') AND type != 'custom' AND profile_id != toUUID('00000000-0000-0000-0000-000000000000')
+                            GROUP BY if(leaf > 0, leaf, cityHash64(profile_id))
+                            UNION ALL
+                            SELECT any(leaf), any(profile_id), [], groupArray((toUInt32(toUnixTimestamp(event_time)), toFloat64(revenue), toBool(type = 'order')))
                             FROM {database}.events FINAL
                             WHERE event_time > earliest - INTERVAL 365 DAY AND event_time <= latest + INTERVAL 14 DAY
-                                AND (event_time >= earliest OR type IN ('order', 'order_update', 'refund', 'void', 'order_cancel')) AND profile_id != toUUID('00000000-0000-0000-0000-000000000000')
+                                AND type IN ('order', 'order_update', 'refund', 'void', 'order_cancel') AND profile_id != toUUID('00000000-0000-0000-0000-000000000000')
                             GROUP BY if(leaf > 0, leaf, cityHash64(profile_id))
                         )
                         GROUP BY profile_id
