@@ -192,6 +192,8 @@ func (s *Stage) foldVisits(p *schemas.Profile) {
 		}
 	}
 	p.Sessions = counted + gone
+	// One leaf alone would remember no more of them, and people are the same however their history is divided among leaves.
+	f.visits = f.visits[max(0, len(f.visits)-visitsMax):]
 	s.lastSession(p)
 }
 
