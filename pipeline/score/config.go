@@ -38,7 +38,7 @@ type Config struct {
 // DefaultConfig has the defaults of every setting.
 func DefaultConfig() Config {
 	return Config{SessionGap: 30 * time.Minute, CartOpen: 7 * 24 * time.Hour, AtRiskAfter: 180 * 24 * time.Hour,
-		LapsedAfter: 365 * 24 * time.Hour, LoyalOrders: 4, FitEvery: 24 * time.Hour, RescoreShare: 16, Horizon: 90 * 24 * time.Hour,
+		LapsedAfter: 365 * 24 * time.Hour, LoyalOrders: 4, FitEvery: 24 * time.Hour, RescoreShare: 8, Horizon: 90 * 24 * time.Hour,
 		CartHorizon: 7 * 24 * time.Hour, MarginRate: 0.3, DiscountRate: 0.15, HiatusTimes: 3, PairsMax: 4 << 20,
 		Costs:   Costs{Email: 10, SMS: 700, Push: 1, Pack: 4 * schemas.DecimalOne, Store: 2 * schemas.DecimalOne},
 		Loyalty: defaultLoyalty()}

@@ -239,12 +239,13 @@ func (s *Stage) loadProduct(i uint32, v []byte) error {
 type storedModels struct {
 	Models  *models
 	NextFit schemas.Time
+	HasNews bool
 }
 
 // appendModels writes the models in force, and when they are fitted next.
 func (s *Stage) appendModels(b []byte) []byte {
 	next := []byte(nil)
-	if text, err := json.Marshal(storedModels{Models: s.models, NextFit: s.nextFit}); err == nil { // numbers only, all of them finite
+	if text, err := json.Marshal(storedModels{Models: s.models, NextFit: s.nextFit, HasNews: s.hasNews}); err == nil { // numbers only, all of them finite
 		next = text
 	}
 	return append(b, next...)
@@ -255,7 +256,7 @@ func (s *Stage) loadModels(v []byte) error {
 	if json.Unmarshal(v, &at) != nil || at.Models == nil || len(at.Models.BestHours) > hoursOfWeek {
 		return errEntry
 	}
-	s.models, s.nextFit = at.Models, at.NextFit
+	s.models, s.nextFit, s.hasNews = at.Models, at.NextFit, at.HasNews
 	return nil
 }
 

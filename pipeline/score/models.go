@@ -66,7 +66,7 @@ func (s *Stage) fit(b *schemas.Batch, at schemas.Time) {
 	for _, n := range o.histories {
 		m.Buyers += n
 	}
-	s.models = m
+	s.models, s.hasNews = m, false
 	m.fitBuying(b, o)
 	m.fitSpending(b, o)
 	if o.gaps > 0 {
@@ -183,7 +183,7 @@ func (s *Stage) popular() []popularProducts {
 			continue
 		}
 		list := append(byCategory[p.category], sku)
-		for i := len(list) - 1; i > 0 && s.products.At(list[i-1]).weight < p.weight; i-- {
+		for i := len(list) - 1; i > 0 && s.isMorePopular(sku, list[i-1]); i-- {
 			list[i-1], list[i] = list[i], list[i-1]
 		}
 		byCategory[p.category] = list[:min(len(list), popularMax)]
@@ -194,6 +194,12 @@ func (s *Stage) popular() []popularProducts {
 	}
 	slices.SortFunc(all, func(a, b popularProducts) int { return cmp.Compare(a.Category, b.Category) })
 	return all
+}
+
+// isMorePopular lets the SKU decide between equals: the numbers of products depend on which was met first.
+func (s *Stage) isMorePopular(a, b uint32) bool {
+	x, y := s.products.At(a).weight, s.products.At(b).weight
+	return x > y || x == y && s.skus.words[a] < s.skus.words[b]
 }
 
 // report appends the rows of what is not fitted but counted.

@@ -70,6 +70,7 @@ type Stage struct {
 	people       population
 	models       *models
 	nextFit      schemas.Time // 0 before the first moment
+	hasNews      bool         // an event was folded since the last fit
 	propensity   *learner
 	conversion   *learner
 	endings      deadlines // of sessions, by leaf
@@ -220,7 +221,7 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 func (s *Stage) pass(b *schemas.Batch, now schemas.Time) {
 	s.step++
 	if every := schemas.Span(s.cfg.FitEvery); every > 0 && now >= s.nextFit {
-		if s.nextFit != 0 {
+		if s.nextFit != 0 && s.hasNews {
 			s.passLearners(s.nextFit)
 			s.retire()
 			s.fit(b, now-now%every)
@@ -433,6 +434,9 @@ func (s *Stage) addOwners(b *schemas.Batch) {
 // update folds one event into its leaf. It gives the leaf whose order the event changed, 0 for none, and what changed of the event's
 // person.
 func (s *Stage) update(b *schemas.Batch, e *schemas.Event) (owner uint32, changed schemas.Fields) {
+	if !s.hasNews {
+		s.hasNews, s.unsaved.models = true, true
+	}
 	if s.learn(e) {
 		return 0, 0
 	}
