@@ -113,7 +113,7 @@ func (s *Stage) loadTaste(i uint32, v []byte) error {
 			if *list == 0 {
 				*list = s.recents.Append(recent{})
 			}
-			s.recents.At(*list).note(m)
+			s.recents.At(*list).note(s.skus.words, m)
 		}
 	}
 	return r.end()

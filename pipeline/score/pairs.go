@@ -3,6 +3,7 @@ package score
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/seamline/seamline/pipeline/score/model"
 	"github.com/seamline/seamline/schemas"
@@ -142,8 +143,8 @@ func (s *Stage) matchProducts() {
 			return
 		}
 		llr := float32(model.PairLLR(n, na, nb, both))
-		s.companions[companionsAt(r, a)].offer(companion{sku: b, llr: llr})
-		s.companions[companionsAt(r, b)].offer(companion{sku: a, llr: llr})
+		s.companions[companionsAt(r, a)].offer(s.skus.words, companion{sku: b, llr: llr})
+		s.companions[companionsAt(r, b)].offer(s.skus.words, companion{sku: a, llr: llr})
 	})
 	for i := range s.companions {
 		if i < len(before) && s.companions[i] != before[i] || i >= len(before) && s.companions[i] != (companions{}) {
@@ -153,9 +154,9 @@ func (s *Stage) matchProducts() {
 }
 
 // offer puts a companion into its place, if it is good enough.
-func (c *companions) offer(o companion) {
+func (c *companions) offer(skus []string, o companion) {
 	n := companionsMax
-	for n > 0 && (c[n-1].sku == 0 || compareCompanions(o, c[n-1]) < 0) {
+	for n > 0 && (c[n-1].sku == 0 || compareCompanions(skus, o, c[n-1]) < 0) {
 		n--
 	}
 	if n < companionsMax {
@@ -164,6 +165,10 @@ func (c *companions) offer(o companion) {
 	}
 }
 
-func compareCompanions(a, b companion) int {
-	return cmp.Or(cmp.Compare(b.llr, a.llr), cmp.Compare(a.sku, b.sku))
+// compareCompanions lets the SKU decide between equals: the numbers of products depend on which was met first.
+func compareCompanions(skus []string, a, b companion) int {
+	if a.llr != b.llr {
+		return cmp.Compare(b.llr, a.llr)
+	}
+	return strings.Compare(skus[a.sku], skus[b.sku])
 }

@@ -318,10 +318,10 @@ func outcome(t *testing.T, customers []*customer, history, last []*schemas.Event
 	return rows
 }
 
-// comparable leaves out what names ids and versions, counts ids, or depends on when people were merged: since when somebody is in a stage, and what
-// is learned from sessions and carts while they pass. The hour to send at that chance draws depends on the id.
+// comparable leaves out what names ids and versions, counts ids, or depends on when people were merged: since when somebody is in a stage,
+// what made it begin, and what is learned from sessions and carts while they pass. The hour to send at that chance draws depends on the id.
 func comparable(p schemas.Profile) schemas.Profile {
-	p.Index, p.ID, p.Version, p.State, p.StageSince = 0, schemas.ProfileID{}, 0, nil, 0
+	p.Index, p.ID, p.Version, p.State, p.StageSince, p.StageReason = 0, schemas.ProfileID{}, 0, nil, 0, ""
 	p.UserIDs, p.Identifiers = 0, 0
 	sc := *p.Scores
 	sc.Models, sc.Propensity, sc.CartConversion, sc.SendHour = 0, 0, 0, 0

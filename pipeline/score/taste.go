@@ -103,7 +103,7 @@ func (r *recent) merge(s *Stage, list uint32) {
 	}
 	for _, m := range s.recents.At(list) {
 		if m.sku != 0 {
-			r.note(m)
+			r.note(s.skus.words, m)
 		}
 	}
 }
