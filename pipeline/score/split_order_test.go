@@ -25,24 +25,10 @@ func arrivals(rng *rand.Rand, events []*schemas.Event) (arrived []*schemas.Event
 	return arrived
 }
 
-// visitsKept is how many visits of an id are kept. Of what is older only the number of sessions is known, and an event that comes that late
-// counts as one more.
-const visitsKept = 24
-
 // sample gives some of the customers who bought more than once, and whose ids have no more visits than are kept.
 func sample(customers []*customer, rng *rand.Rand, n int) (some []*customer) {
 	for _, i := range rng.Perm(len(customers)) {
-		c, busy := customers[i], false
-		for id := range 3 {
-			count := 0
-			for _, e := range c.events {
-				if slices.Contains(e.Identifiers, c.id(id)) {
-					count++
-				}
-			}
-			busy = busy || count > visitsKept
-		}
-		if !busy && len(c.days[0])+len(c.days[1])+len(c.days[2]) > 1 && len(some) < n {
+		if c := customers[i]; !c.isBusy() && len(c.days[0])+len(c.days[1])+len(c.days[2]) > 1 && len(some) < n {
 			some = append(some, c)
 		}
 	}

@@ -280,6 +280,26 @@ func historyOf(customers []*customer) (events []*schemas.Event) {
 	return events
 }
 
+// visitsKept is how many visits of an id are kept. Of what is older only the number of sessions is known: an event that comes that late, or
+// came with another of the person's ids, may count as one more.
+const visitsKept = 24
+
+// isBusy tells whether one of the customer's ids may have more visits than are kept.
+func (c *customer) isBusy() bool {
+	for id := range 3 {
+		count := 0
+		for _, e := range c.events {
+			if slices.Contains(e.Identifiers, c.id(id)) {
+				count++
+			}
+		}
+		if count > visitsKept {
+			return true
+		}
+	}
+	return false
+}
+
 // looks are events behind the last fit, so that everybody has a row as of then.
 func looks(customers []*customer) (events []*schemas.Event) {
 	for i, c := range customers {
@@ -405,8 +425,16 @@ func TestSplitCustomers(t *testing.T) {
 	got := outcome(t, customers, history, last, 5000)
 	want := outcome(t, customers, known(customers, history), known(customers, last), 5000)
 	split, added := naive(customers)
+	busy := 0
+	for _, c := range customers {
+		if a, b := got[c.name], want[c.name]; c.isBusy() {
+			busy++
+			a.Sessions, b.Sessions = 0, 0
+			got[c.name], want[c.name] = a, b
+		}
+	}
 	n := wrong(t, "split and merged", got, want)
-	t.Logf("%d customers, %d events; %d of %d that were split are wrong, where adding up days would get %d wrong", len(customers), len(history), n, split, added)
+	t.Logf("%d customers, %d events, %d with more visits than are kept; %d of %d that were split are wrong, where adding up days would get %d wrong", len(customers), len(history), busy, n, split, added)
 	if split < len(customers)/3 || added < split/10 {
 		t.Errorf("%d customers are split, and %d of them on one day: too few to show anything", split, added)
 	}
