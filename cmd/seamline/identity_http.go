@@ -52,6 +52,8 @@ func (a *api) routes(mux *http.ServeMux) {
 	})
 	mux.Handle("/v1/identity/explain", a.guarded(http.MethodGet, a.explain))
 	mux.Handle("/v1/identity/retract", a.guarded(http.MethodPost, a.retract))
+	mux.Handle("/v1/profiles/{id}", a.guarded(http.MethodGet, a.profileByID))
+	mux.Handle("/v1/profiles/{namespace}/{value}", a.guarded(http.MethodGet, a.profileByIdentifier))
 	mux.Handle("/v1/", a.guarded("", func(context.Context, http.ResponseWriter, *http.Request) error {
 		return &problem{Status: http.StatusNotFound, Name: "not-found", Detail: "there is nothing at this path; /openapi.json describes what there is"}
 	}))
@@ -82,7 +84,10 @@ var problems = []struct {
 	name   string
 }{
 	{errUnknown, http.StatusNotFound, "unknown-identifier"},
+	{errNoProfile, http.StatusNotFound, "unknown-profile"},
 	{errNamesNobody, http.StatusUnprocessableEntity, "names-nobody"},
+	{errQuarantined, http.StatusUnprocessableEntity, "names-nobody"},
+	{errEvidence, http.StatusUnprocessableEntity, "names-nobody"},
 	{errNoLink, http.StatusConflict, "no-such-link"},
 	{errAlready, http.StatusConflict, "nothing-to-do"},
 	{clickhouse.ErrCommandRefused, http.StatusUnprocessableEntity, "command-refused"},
