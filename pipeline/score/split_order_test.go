@@ -61,7 +61,7 @@ func TestSplitCustomersInAnyOrder(t *testing.T) {
 func TestSplitCustomersUnmerged(t *testing.T) {
 	t.Parallel()
 	rng := splitRand(t)
-	customers := sample(invoices(t, rng), rng, 300)
+	customers := sample(invoices(t, rng), rng, map[bool]int{false: 300, true: 80}[testing.Short()])
 	history, last := historyOf(customers), []*schemas.Event(nil)
 	var soon, late []*schemas.Event
 	linked := 0
