@@ -3,6 +3,7 @@ CREATE OR REPLACE VIEW {database}.customers {on_cluster}
     profile_id UUID COMMENT 'The person',
     stage LowCardinality(String) COMMENT 'How far the person has come: stranger, visitor, engaged, known, considering, customer, repeat, loyal, at_risk, lapsed',
     stage_since DateTime64(3, 'UTC') COMMENT 'Since when the person is in that stage',
+    stage_reason LowCardinality(String) COMMENT 'Why the person is in that stage, in words',
     first_seen DateTime64(3, 'UTC') COMMENT 'Time of the earliest event',
     last_seen DateTime64(3, 'UTC') COMMENT 'Time of the latest event',
     channels Array(LowCardinality(String)) COMMENT 'Channels that the person was seen on, sorted',
@@ -37,7 +38,7 @@ CREATE OR REPLACE VIEW {database}.customers {on_cluster}
     expected_orders Float32 COMMENT 'Purchase days to be expected within the horizon of the scores, as of scored_at',
     next_order Nullable(DateTime64(3, 'UTC')) COMMENT 'When the next purchase is to be expected; NULL for nobody knows',
     days_overdue Nullable(Int64) COMMENT 'Whole days from next_order until now, negative where it is to come; NULL where nobody knows',
-    hiatus_churn_now Bool COMMENT 'Silent for longer than two of the person''s own gaps between orders, as of now',
+    hiatus_churn_now Bool COMMENT 'Silent for longer than three of the person''s gaps between orders, as of now',
     lifetime_value Decimal(18, 4) COMMENT 'Margin to be expected of the coming 365 days, discounted, in the column currency',
     margin Decimal(18, 4) COMMENT 'Contribution until now in the column currency',
     purchase_propensity Float32 COMMENT 'Probability that the latest session, or the next one alike, buys',
@@ -61,7 +62,7 @@ CREATE OR REPLACE VIEW {database}.customers {on_cluster}
 )
 AS WITH (SELECT argMax(parameters, version) FROM {database}.models WHERE name = 'mbgnbd') AS fitted
 SELECT
-    p.profile_id AS profile_id, p.stage AS stage, p.stage_since AS stage_since, p.first_seen AS first_seen, p.last_seen AS last_seen,
+    p.profile_id AS profile_id, p.stage AS stage, p.stage_since AS stage_since, p.stage_reason AS stage_reason, p.first_seen AS first_seen, p.last_seen AS last_seen,
     arraySort(mapKeys(p.channel_events)) AS channels, length(p.channel_events) AS channel_count, p.events AS events,
     p.channel_events['web'] AS web_events, p.channel_events['app'] AS app_events, p.channel_events['store'] AS store_events,
     p.channel_events['email'] AS email_events, p.sessions AS sessions, p.orders AS orders, p.store_orders AS store_orders,
@@ -77,7 +78,7 @@ SELECT
             fitted['r'] + p.repeat_days))) AS alive_now,
     1 - alive_now AS churn_now, p.expected_orders AS expected_orders, nullIf(p.next_order, toDateTime64(0, 3, 'UTC')) AS next_order,
     if(p.next_order = toDateTime64(0, 3, 'UTC'), NULL, intDiv(dateDiff('hour', p.next_order, now64(3, 'UTC')), 24)) AS days_overdue,
-    toBool(p.order_gap > 0 AND p.orders > 0 AND dateDiff('hour', p.last_order, now64(3, 'UTC')) / 24 > 2 * p.order_gap) AS hiatus_churn_now,
+    toBool(p.order_gap > 0 AND p.orders > 0 AND dateDiff('hour', p.last_order, now64(3, 'UTC')) / 24 > 3 * p.order_gap) AS hiatus_churn_now,
     p.lifetime_value AS lifetime_value, p.margin AS margin, p.purchase_propensity AS purchase_propensity, p.cart_conversion AS cart_conversion,
     p.email_engagement AS email_engagement, p.send_hour AS send_hour,
     arrayReverseSort(c -> (p.channel_buy[c], p.channel_browse[c], c), arrayDistinct(arrayConcat(mapKeys(p.channel_buy), mapKeys(p.channel_browse))))[1] AS preferred_channel,

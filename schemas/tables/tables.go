@@ -30,7 +30,7 @@ var identity = []string{"events_leaf", "order_lines_leaf", "leaf_profiles", "pro
 	"profile_aliases_dict_direct", "identity_links"}
 
 // scoring is what migration 4 adds: the scores of people, what they are computed from beside events, and the views for analysts.
-var scoring = []string{"profiles_scores", "models", "session_aliases", "accounts", "catalog", "stock", "consents", "survey_answers",
+var scoring = []string{"profiles_scores", "profiles_stage_reason", "journey_changes", "models", "session_aliases", "accounts", "catalog", "stock", "consents", "survey_answers",
 	"customers_scores", "customer_timeline", "journey_funnel", "channel_switches", "spend_by_channel_count", "email_engagement", "split_tests", "sku_live",
 	"sku_affinity", "channel_results", "attribution"}
 

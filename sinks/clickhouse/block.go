@@ -49,6 +49,7 @@ var keys = map[string]string{
 	"audience_changes": "audience, sequence",
 	"profile_aliases":  "alias_id",
 	"leaf_profiles":    "leaf",
+	"journey_changes":  "profile_id, time, to_stage",
 	"models":           "name, version",
 	"session_aliases":  "session_id",
 	"accounts":         "id",

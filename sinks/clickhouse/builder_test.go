@@ -161,7 +161,7 @@ func (r *builder) person(b *schemas.Batch) {
 	n32, n64 := func() uint32 { return r.Uint32() }, func() uint64 { return r.Uint64() }
 	p := schemas.Profile{Index: n32(), ID: r.id(), Version: b.Number, UserIDs: n32(), LoyaltyIDs: n32(), Emails: n32(), Phones: n32(), Cards: n32(),
 		Devices: n32(), Anonymous: n32(), Identifiers: n32(), FirstSeen: r.time(), LastSeen: r.time(), Events: n64(),
-		Stage: schemas.JourneyStage(r.IntN(schemas.JourneyCount)), StageSince: r.time(), Sessions: n32(), ProductViews: n64(), Searches: n64(),
+		Stage: schemas.JourneyStage(r.IntN(schemas.JourneyCount)), StageSince: r.time(), StageReason: r.word(), Sessions: n32(), ProductViews: n64(), Searches: n64(),
 		LastSessionID: n64(), LastSessionStart: r.time(), CheckoutAt: r.time(), Orders: r.Int64() - r.Int64(), Refunds: r.Int64(), PurchaseDays: n32(),
 		Revenue: r.decimal(), Currency: r.word(), OtherCurrency: r.IntN(2) == 0, FirstOrder: r.time(), LastOrder: r.time(), StoreOrders: r.Int64(),
 		OnlineOrders: r.Int64(), CartQuantity: r.decimal(), CartValue: r.decimal(), CartUpdated: r.time(), State: r.bytes(500),
@@ -217,6 +217,8 @@ func (r *builder) population(b *schemas.Batch) {
 		m.Parameters = append(m.Parameters, schemas.Parameter{Name: fmt.Sprint("p", i), Value: r.NormFloat64()})
 	}
 	b.Models = append(b.Models, m)
+	from, to := schemas.JourneyStage(r.IntN(schemas.JourneyCount)), schemas.JourneyStage(r.IntN(schemas.JourneyCount))
+	b.StageChanges = append(b.StageChanges, schemas.StageChange{ProfileID: r.id(), Time: r.time(), From: from, To: to, IsFirst: r.IntN(2) == 0, Reason: r.word()})
 	b.SessionAliases = append(b.SessionAliases, schemas.SessionAlias{SessionID: r.Uint64(), Became: r.Uint64()})
 	b.Accounts = append(b.Accounts, schemas.Account{ID: fmt.Sprint(b.Number, "/", r.fits, r.text(10)), Source: r.word(), Version: b.Number, People: r.Uint32(),
 		Stage: schemas.JourneyStage(r.IntN(schemas.JourneyCount)), Events: r.Uint64(), Sessions: r.Uint32(), Views: r.Uint64(), Orders: r.Int64() - r.Int64(),

@@ -49,6 +49,7 @@ func TestBlocksKnowWhetherKeysDiffer(t *testing.T) {
 		"leaf_profiles":    func(b *schemas.Batch) { b.Attributions = append(b.Attributions, b.Attributions[3]) },
 		"audience_members": func(b *schemas.Batch) { b.Memberships = append(b.Memberships, b.Memberships[3]) },
 		"audience_changes": func(b *schemas.Batch) { b.Changes = append(b.Changes, b.Changes[3]) },
+		"journey_changes":  func(b *schemas.Batch) { b.StageChanges = append(b.StageChanges, b.StageChanges[3]) },
 		"models":           func(b *schemas.Batch) { b.Models = append(b.Models, b.Models[3]) },
 		"session_aliases":  func(b *schemas.Batch) { b.SessionAliases = append(b.SessionAliases, b.SessionAliases[3]) },
 		"accounts":         func(b *schemas.Batch) { b.Accounts = append(b.Accounts, b.Accounts[3]) },

@@ -28,6 +28,7 @@ func (h *halves) cut(whole [][]*block, b *schemas.Batch) [][]*block {
 	divide(&parts[0].Aliases, &parts[1].Aliases)
 	divide(&parts[0].Attributions, &parts[1].Attributions)
 	divide(&parts[0].Profiles, &parts[1].Profiles)
+	divide(&parts[0].StageChanges, &parts[1].StageChanges)
 	divide(&parts[0].Models, &parts[1].Models)
 	divide(&parts[0].SessionAliases, &parts[1].SessionAliases)
 	divide(&parts[0].Accounts, &parts[1].Accounts)

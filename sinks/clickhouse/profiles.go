@@ -15,7 +15,7 @@ type profileTable struct {
 	cartUpdated, lastOpen, lastClick                                                 fixed[int64]
 	events, views, searches, session                                                 fixed[uint64]
 	channels                                                                         channelMaps
-	stage, currency                                                                  words
+	stage, stageReason, currency                                                     words
 	sessions, purchaseDays                                                           fixed[uint32]
 	orders, refunds, storeOrders, onlineOrders                                       fixed[int64]
 	revenue, cartQuantity, cartValue                                                 fixed[int64]
@@ -47,7 +47,7 @@ func newProfileTable(database string) *profileTable {
 		{"profile_id", &t.id}, {"profile_index", &t.index}, {"user_ids", &t.userIDs}, {"loyalty_ids", &t.loyaltyIDs}, {"emails", &t.emails},
 		{"phones", &t.phones}, {"cards", &t.cards}, {"devices", &t.devices}, {"anonymous_ids", &t.anonymous}, {"identifiers", &t.names},
 		{"first_seen", &t.firstSeen}, {"last_seen", &t.lastSeen}, {"events", &t.events}, {"stage", &t.stage},
-		{"stage_since", &t.stageSince}, {"sessions", &t.sessions}, {"product_views", &t.views}, {"searches", &t.searches},
+		{"stage_since", &t.stageSince}, {"stage_reason", &t.stageReason}, {"sessions", &t.sessions}, {"product_views", &t.views}, {"searches", &t.searches},
 		{"last_session_id", &t.session}, {"last_session_start", &t.sessionStart}, {"checkout_at", &t.checkoutAt}, {"orders", &t.orders},
 		{"refunds", &t.refunds}, {"purchase_days", &t.purchaseDays}, {"revenue", &t.revenue}, {"currency", &t.currency},
 		{"other_currency", &t.otherCurrency}, {"first_order", &t.firstOrder}, {"last_order", &t.lastOrder},
@@ -92,6 +92,7 @@ func (t *profileTable) addPerson(p *schemas.Profile) {
 	t.lastSeen.add(int64(p.LastSeen))
 	t.events.add(p.Events)
 	t.stageSince.add(int64(p.StageSince))
+	t.stageReason.add(p.StageReason)
 	t.sessions.add(p.Sessions)
 	t.views.add(p.ProductViews)
 	t.searches.add(p.Searches)

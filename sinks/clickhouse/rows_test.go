@@ -106,7 +106,7 @@ func expectedProfile(p *schemas.Profile) row {
 		"profile_id": p.ID, "profile_index": p.Index, "user_ids": p.UserIDs, "loyalty_ids": p.LoyaltyIDs, "emails": p.Emails, "phones": p.Phones,
 		"cards": p.Cards, "devices": p.Devices, "anonymous_ids": p.Anonymous, "identifiers": p.Identifiers, "first_seen": p.FirstSeen,
 		"last_seen": p.LastSeen, "events": p.Events, "channel_events": events, "channel_first_seen": firsts, "channel_last_seen": lasts,
-		"channel_orders": orders, "channel_revenue": revenue, "stage": p.Stage.String(), "stage_since": p.StageSince, "sessions": p.Sessions,
+		"channel_orders": orders, "channel_revenue": revenue, "stage": p.Stage.String(), "stage_since": p.StageSince, "stage_reason": p.StageReason, "sessions": p.Sessions,
 		"product_views": p.ProductViews, "searches": p.Searches, "last_session_id": p.LastSessionID, "last_session_start": p.LastSessionStart,
 		"checkout_at": p.CheckoutAt, "orders": p.Orders, "refunds": p.Refunds, "purchase_days": p.PurchaseDays, "revenue": p.Revenue,
 		"currency": p.Currency, "other_currency": p.OtherCurrency, "first_order": p.FirstOrder, "last_order": p.LastOrder,
@@ -275,5 +275,5 @@ func (s *Sink) sample() *schemas.Batch {
 		Rejects: []schemas.Reject{{Record: record}}, Decisions: make([]schemas.Decision, 1), Identifiers: make([]schemas.IdentifierRow, 1),
 		Aliases: make([]schemas.Alias, 1), Attributions: make([]schemas.Attribution, 1), Profiles: make([]schemas.Profile, 1), Memberships: make([]schemas.Membership, 1),
 		Changes: make([]schemas.AudienceChange, 1), Models: make([]schemas.Model, 1), SessionAliases: make([]schemas.SessionAlias, 1),
-		Accounts: make([]schemas.Account, 1)}
+		Accounts: make([]schemas.Account, 1), StageChanges: make([]schemas.StageChange, 1)}
 }

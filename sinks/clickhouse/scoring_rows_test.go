@@ -39,6 +39,13 @@ func expectedScoring(b *schemas.Batch, put func(table string, values ...any)) {
 				"profile_id", e.ProfileID, "leaf", e.Leaf, "country", e.Country, "_batch", b.Number)
 		}
 	}
+	for _, c := range b.StageChanges {
+		from := c.From.String()
+		if c.IsFirst {
+			from = ""
+		}
+		put("journey_changes", "profile_id", c.ProfileID, "time", c.Time, "from_stage", from, "to_stage", c.To.String(), "reason", c.Reason, "_batch", b.Number)
+	}
 	for _, m := range b.Models {
 		parameters := map[string]float64{}
 		for _, p := range m.Parameters {

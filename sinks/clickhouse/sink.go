@@ -120,7 +120,7 @@ func allTables(database string, isJSON bool) []table {
 	return []table{&eventTable{database: database, isJSON: isJSON}, newProfileTable(database), newIdentifierTable(database),
 		newOrderLineTable(database), newIdentityLogTable(database), newDeadLetterTable(database), newMemberTable(database),
 		newChangeTable(database), newAliasTable(database), newAttributionTable(database), newModelTable(database), newSessionAliasTable(database),
-		newAccountTable(database), newCatalogTable(database), newStockTable(database), newConsentTable(database), newAnswerTable(database)}
+		newAccountTable(database), newJourneyTable(database), newCatalogTable(database), newStockTable(database), newConsentTable(database), newAnswerTable(database)}
 }
 
 // prepare migrates, however long that has to wait for a server, and tells whether events.properties has the JSON type.
