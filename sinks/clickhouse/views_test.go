@@ -77,7 +77,7 @@ func TestCustomers(t *testing.T) {
 	cfg := config(t)
 	s := open(t, cfg)
 	day := schemas.TimeOf(time.Now()) - 10*schemas.Day - schemas.Hour
-	buyer := schemas.Profile{ID: id(1), Version: 5, Stage: schemas.JourneyRepeat, StageSince: day, FirstSeen: start, LastSeen: day, Events: 12, Sessions: 2,
+	buyer := schemas.Profile{ID: id(1), Version: 5, Stage: schemas.JourneyRepeat, StageSince: day, StageReason: "bought more than once", FirstSeen: start, LastSeen: day, Events: 12, Sessions: 2,
 		Orders: 3, StoreOrders: 1, OnlineOrders: 2, Refunds: 1, Revenue: 100 * schemas.DecimalOne, Currency: "EUR", FirstOrder: start, LastOrder: day,
 		CartSKUs: []string{"A", "B"}, CartQuantity: 3 * schemas.DecimalOne, CartValue: 5 * schemas.DecimalOne, Identifiers: 4,
 		Email: schemas.EmailTotals{Opens: 7, Clicks: 6}}
@@ -87,7 +87,7 @@ func TestCustomers(t *testing.T) {
 	write(t, s, &schemas.Batch{Number: 5, Now: start, Profiles: []schemas.Profile{buyer, {ID: id(2), Version: 5, Stage: schemas.JourneyVisitor}},
 		Memberships: []schemas.Membership{{Audience: "store_only", ProfileID: id(1), Member: false, Since: start, Until: day},
 			{Audience: "lapsed", ProfileID: id(1), Member: true, Since: day}, {Audience: "abandoners", ProfileID: id(1), Member: true, Since: start}}})
-	want := row{"profile_id": text(id(1)), "stage": text("repeat"), "stage_since": text(day), "first_seen": text(start), "last_seen": text(day),
+	want := row{"profile_id": text(id(1)), "stage": text("repeat"), "stage_since": text(day), "stage_reason": text("bought more than once"), "first_seen": text(start), "last_seen": text(day),
 		"channels": text([]string{"email", "store", "web"}), "channel_count": "3", "events": "12", "web_events": "8", "app_events": "0",
 		"store_events": "3", "email_events": "1", "sessions": "2", "orders": "3", "store_orders": "1", "online_orders": "2", "refunds": "1",
 		"revenue": "100", "currency": text("EUR"), "average_order_value": "33.3333", "first_order": text(start), "last_order": text(day),
