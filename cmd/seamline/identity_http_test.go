@@ -92,6 +92,9 @@ func TestAPIRefuses(t *testing.T) {
 	f("GET", "/v1/identity/explain?a=user_id:null", bearer, "", 422, "names-nobody")
 	s.ClickHouse.Addr = "127.0.0.1:1"
 	f("GET", explain, bearer, "", 503, "unavailable")
+	f("GET", "/v1/profiles/user_id/u-1", bearer, "", 503, "unavailable")
+	f("GET", "/v1/profiles/0192f0c1-7a52-7f5e-8f00-112233445566", bearer, "", 503, "unavailable")
+	f("GET", "/v1/profiles/u-1", bearer, "", 400, "bad-request")
 	file := filepath.Join(t.TempDir(), "token")
 	s.HTTPToken, s.HTTPTokenFile = "", file
 	f("GET", explain, bearer, "", 403, "no-token")
