@@ -78,6 +78,7 @@ type dossier struct {
 	ScoredAt        *schemas.Time         `json:"scored_at,omitempty"`
 	Models          int64                 `json:"models"` // version; 0 before the first fit
 	Scores          []shownScore          `json:"scores"`
+	Fits            []shownModel          `json:"fits,omitempty"` // all models in force, where an explanation was asked for
 
 	explained bool
 }

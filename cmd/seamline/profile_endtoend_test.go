@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -291,12 +292,40 @@ func (s *stand) checkExplained(a shownPerson) {
 	f("email_engagement", "message_click 1 91-91, message_delivered 1 61-61, message_open 1 90-90, message_open machine 1 62-62, message_sent 1 60-60")
 	f("satisfaction", "survey_answer 1 200-200")
 	f("cart_conversion", "cart_add 1 5761-5761, order 2 120-2880")
+	s.recompute(a)
 	if v := a.score(t, "satisfaction").Values; v["nps"] != 9.0 || v["csat"] != nil {
 		t.Errorf("satisfaction: %v", v)
 	}
 	if in := a.score(t, "loyalty").Inputs; in["loyalty_earned"] != 129.0 {
 		t.Errorf("loyalty: %v", in)
 	}
+}
+
+// recompute makes scores of nothing but what their explanation says.
+func (s *stand) recompute(a shownPerson) {
+	s.t.Helper()
+	f := func(name, column string, want float64, known ...float64) {
+		s.t.Helper()
+		got, _ := a.score(s.t, name).Values[column].(float64)
+		if got == 0 || math.Abs(got-want) > 1e-6*want || slices.Contains(known, 0) {
+			s.t.Errorf("%s is %v, and its explanation gives %v of %v", column, got, want, known)
+		}
+	}
+	input := func(name, column string) float64 {
+		x, _ := a.score(s.t, name).Inputs[column].(float64)
+		return x
+	}
+	parameter := func(name, of string) float64 {
+		m := a.score(s.t, name).Model
+		if m == nil {
+			s.t.Fatalf("%s has no model", name)
+		}
+		return m.Parameters[of]
+	}
+	p, promoted, lines := parameter("discount", "promoted_share"), input("discount", "promoted_lines"), input("discount", "lines")
+	f("discount", "discount_share", (promoted+4*p)/(lines+4), p, promoted, lines)
+	m0, span, days := parameter("next_order", "days"), input("next_order", "repeat_span"), input("next_order", "purchase_days")
+	f("next_order", "order_gap", (2*m0+span)/(2+days-1), m0, span, days)
 }
 
 // refusesPeople asks for people who cannot be looked up.
@@ -317,6 +346,7 @@ func (s *stand) refusesPeople(ask func(method, path, token, body string) (int, s
 	f("DELETE", nobody, bearer, 405, "method-not-allowed")
 	f("GET", nobody, bearer, 404, "unknown-profile")
 	f("GET", "user_id/user-99", bearer, 404, "unknown-identifier")
+	f("GET", "user_id/a%2Fb%2F%2Fc", bearer, 404, "unknown-identifier")
 	f("GET", "user_id/null", bearer, 422, "names-nobody")
 	f("GET", "email/nonsense", bearer, 422, "names-nobody")
 	f("GET", "user_id", bearer, 400, "bad-request")

@@ -81,25 +81,32 @@ func (d *profileDesk) explainScores(ctx context.Context, who *clickhouse.Person,
 	if err != nil {
 		return err
 	}
-	a.explained = true
+	a.explained, a.Fits = true, shownModels(models)
 	for i := range d.docs {
-		a.Scores[i].explain(&d.docs[i], f, models)
+		a.Scores[i].explain(&d.docs[i], f, a.Fits)
 		a.Scores[i].Evidence = evidenceOf(d.docs[i].Evidence, counts)
 	}
 	return nil
 }
 
-// explain adds inputs, formula, source and model.
-func (s *shownScore) explain(doc *score.Doc, f facts, models []schemas.Model) {
-	s.Inputs, s.Formula, s.Source, s.inputs = f.values(doc.Inputs), doc.Formula, doc.Source, doc.Inputs
-	i := slices.IndexFunc(models, func(m schemas.Model) bool { return m.Name == doc.Model })
-	if i < 0 {
-		return
+// shownModels gives rows of models as they are shown.
+func shownModels(rows []schemas.Model) []shownModel {
+	list := make([]shownModel, len(rows))
+	for i := range rows {
+		m := &rows[i]
+		list[i] = shownModel{Name: m.Name, Version: m.Version, FittedAt: m.FittedAt, People: m.People, LogLikelihood: m.LogLikelihood, Parameters: map[string]float64{}}
+		for _, p := range m.Parameters {
+			list[i].Parameters[p.Name] = p.Value
+		}
 	}
-	m := &models[i]
-	s.Model = &shownModel{Name: m.Name, Version: m.Version, FittedAt: m.FittedAt, People: m.People, LogLikelihood: m.LogLikelihood, Parameters: map[string]float64{}}
-	for _, p := range m.Parameters {
-		s.Model.Parameters[p.Name] = p.Value
+	return list
+}
+
+// explain adds inputs, formula, source and model.
+func (s *shownScore) explain(doc *score.Doc, f facts, fits []shownModel) {
+	s.Inputs, s.Formula, s.Source, s.inputs = f.values(doc.Inputs), doc.Formula, doc.Source, doc.Inputs
+	if i := slices.IndexFunc(fits, func(m shownModel) bool { return m.Name == doc.Model }); i >= 0 {
+		s.Model = &fits[i]
 	}
 }
 

@@ -55,6 +55,12 @@ func (a *dossier) print(out io.Writer) error {
 		for i := range a.Scores {
 			a.Scores[i].print(w)
 		}
+		for i := range a.Fits {
+			if i == 0 {
+				w.printf("\nmodels in force\n")
+			}
+			w.printf("  %s\t%s\n", a.Fits[i].Name, a.Fits[i].text())
+		}
 		return w.end()
 	}
 	a.printSummary(w)
@@ -247,11 +253,7 @@ func (s *shownScore) print(w *columned) {
 		w.printf("  from %s\t%s\n", column, orNone(valueText(s.Inputs[column])))
 	}
 	if m := s.Model; m != nil {
-		var texts []string
-		for _, name := range slices.Sorted(maps.Keys(m.Parameters)) {
-			texts = append(texts, name+" "+floatText(m.Parameters[name]))
-		}
-		w.printf("  model %s\tversion %d, fitted %s on %d: %s\n", m.Name, m.Version, m.FittedAt, m.People, orNone(strings.Join(texts, ", ")))
+		w.printf("  model %s\t%s\n", m.Name, m.text())
 	}
 	for _, e := range s.Evidence {
 		if e.Person != nil {
@@ -265,6 +267,14 @@ func (s *shownScore) print(w *columned) {
 		w.printf("  events\tnone\n")
 	}
 	w.printf("  source\t%s\n", s.Source)
+}
+
+func (m *shownModel) text() string {
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(m.Parameters)) {
+		texts = append(texts, name+" "+floatText(m.Parameters[name]))
+	}
+	return fmt.Sprintf("version %d, fitted %s on %d: %s", m.Version, m.FittedAt, m.People, orNone(strings.Join(texts, ", ")))
 }
 
 func (c *shownCount) text() string {

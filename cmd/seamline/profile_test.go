@@ -79,8 +79,9 @@ func bookDossier(t *testing.T) *dossier {
 		}
 		a.Products[i].describe(&products[i])
 	}
+	a.Fits = shownModels(models)
 	for i := range d.docs {
-		a.Scores[i].explain(&d.docs[i], f, models)
+		a.Scores[i].explain(&d.docs[i], f, a.Fits)
 		a.Scores[i].Evidence = evidenceOf(d.docs[i].Evidence, counts)
 	}
 	return a
