@@ -250,7 +250,9 @@ func (p *process) line(store *state.Store, journal *kafka.Journal, space *slab.S
 	identity := stitch.New(identityRules, []byte(stitch.DefaultKey), space, reg)
 	remembered := dedup.DefaultConfig()
 	remembered.Memory = 1 << 20
-	scores, audiences := score.New(score.DefaultConfig(), identity, space, reg), audience.New(audienceRules, space, reg)
+	scoring := score.DefaultConfig()
+	scoring.FitEvery = time.Minute // so that most runs have some fits
+	scores, audiences := score.New(scoring, identity, space, reg), audience.New(audienceRules, space, reg)
 	scores.Serve(audiences.Reads)
 	stages := []schemas.Stage{
 		decode.New(decode.DefaultConfig(), map[schemas.Feed]schemas.Decoder{schemas.FeedClickstream: commands{control.New(), calls}}, reg),

@@ -96,7 +96,8 @@ func text(v any) string {
 }
 
 // Names of the tables that are compared between runs: all but commits, which tells of batches.
-var comparedTables = []string{"events", "dead_letters", "identity_log", "identifiers", "profile_aliases", "profiles", "audience_members", "audience_changes"}
+var comparedTables = []string{"events", "dead_letters", "identity_log", "identifiers", "profile_aliases", "profiles", "audience_members", "audience_changes",
+	"journey_changes", "models", "session_aliases", "accounts"}
 
 // commit is a row of commits.
 type commit struct {
@@ -146,6 +147,17 @@ func blocksOf(b *schemas.Batch) []*block {
 		p := b.Profiles[i]
 		p.Version = 0
 		return p.ID.String(), p
+	})
+	table("journey_changes", len(b.StageChanges), func(i int) (string, any) {
+		c := b.StageChanges[i]
+		return fmt.Sprint(c.ProfileID, "/", c.Time, "/", c.To), c
+	})
+	table("models", len(b.Models), func(i int) (string, any) { return fmt.Sprint(b.Models[i].Name, "/", b.Models[i].Version), b.Models[i] })
+	table("session_aliases", len(b.SessionAliases), func(i int) (string, any) { return fmt.Sprint(b.SessionAliases[i].SessionID), b.SessionAliases[i] })
+	table("accounts", len(b.Accounts), func(i int) (string, any) {
+		a := b.Accounts[i]
+		a.Version = 0
+		return a.ID, a
 	})
 	table("audience_members", len(b.Memberships), func(i int) (string, any) {
 		return b.Memberships[i].Audience + "/" + b.Memberships[i].ProfileID.String(), b.Memberships[i]

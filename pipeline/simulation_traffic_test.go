@@ -136,6 +136,9 @@ func (m *maker) event(p *shopper, at time.Duration) (string, *fact) {
 	device := p.devices[m.rng.IntN(len(p.devices))]
 	f.identifiers = append(f.identifiers, "anonymous_id:"+device)
 	head += fmt.Sprintf(`,"anonymousId":"%s"`, device)
+	if p.number%2 == 0 && m.rng.IntN(4) == 0 {
+		head += fmt.Sprintf(`,"groupId":"company-%d"`, m.rng.IntN(2))
+	}
 	if p.isKnown && m.rng.IntN(3) == 0 {
 		user := fmt.Sprintf("customer-%d", p.number)
 		f.identifiers = append(f.identifiers, "user_id:"+user)
