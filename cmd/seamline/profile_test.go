@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -124,4 +125,91 @@ func TestProfilePrintFails(t *testing.T) {
 	if err := bookDossier(t).print(errSink{}); err == nil {
 		t.Error("a pipe that is closed is no error")
 	}
+}
+
+// shownPerson is an answer as a caller reads it.
+type shownPerson struct {
+	ID    string `json:"profile_id"`
+	Alias *struct {
+		ID string `json:"profile_id"`
+	} `json:"alias"`
+	Stage struct {
+		Stage, Reason string
+		Since         schemas.Time
+	} `json:"stage"`
+	Journey []struct {
+		Time             schemas.Time
+		From, To, Reason string
+	} `json:"journey"`
+	Summary struct {
+		Events, Orders, Refunds int
+		Revenue, Currency       string
+		Average                 string `json:"average_order"`
+		Channels                []struct{ Channel string }
+	} `json:"summary"`
+	Cart *struct {
+		SKUs     []string
+		Quantity string
+		Value    string
+	} `json:"cart"`
+	Orders []struct {
+		ID       string `json:"order_id"`
+		Net      string
+		Channel  string
+		Store    string `json:"store_id"`
+		Refunds  int
+		Currency string
+		Lines    []struct{ Type, SKU, Quantity, Total, Discount string }
+	} `json:"orders"`
+	Preferences struct {
+		Categories []struct{ Name string }
+		Consent    map[string]string
+	} `json:"preferences"`
+	Loyalty struct {
+		Member bool
+		Points int
+	} `json:"loyalty"`
+	Products []struct {
+		SKU, Name, Price string
+		InCart           bool         `json:"in_cart"`
+		LookedAt         schemas.Time `json:"looked_at"`
+		Recommended      bool
+		Places           []struct {
+			Store        string `json:"store_id"`
+			Quantity     string
+			Price        string
+			Availability string
+		}
+	} `json:"products"`
+	Models int          `json:"models"`
+	Scores []askedScore `json:"scores"`
+}
+
+type askedScore struct {
+	Name           string
+	Version        int
+	Values, Inputs map[string]any
+	Formula        string
+	Model          *struct {
+		Name       string
+		Version    int
+		FittedAt   schemas.Time `json:"fitted_at"`
+		Parameters map[string]float64
+	}
+	Evidence []struct {
+		Type            string
+		Person, Machine *struct {
+			Events      int
+			First, Last schemas.Time
+		}
+	}
+}
+
+func (a *shownPerson) score(t *testing.T, name string) *askedScore {
+	t.Helper()
+	i := slices.IndexFunc(a.Scores, func(s askedScore) bool { return s.Name == name })
+	if i < 0 {
+		t.Fatalf("there is no score %s", name)
+	}
+	return &a.Scores[i]
 }
