@@ -67,12 +67,12 @@ func (s *Stage) verdict(at schemas.Time) schemas.Time {
 
 // passCases learns from the carts whose time is over.
 func (s *Stage) passCases(now schemas.Time) {
-	s.verdicts.pass(now, func(key uint64) schemas.Time {
+	s.verdicts.pass(now, func(key uint64, minute int64) schemas.Time {
 		c := s.cases.Ref(key)
 		if c == nil || c.learned {
 			return 0
 		}
-		if over := s.verdict(c.at); over > now {
+		if over := s.verdict(c.at); minuteAfter(over) > minute {
 			return over
 		}
 		s.learnCase(uint32(key), c)

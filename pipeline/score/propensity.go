@@ -217,12 +217,12 @@ func (s *Stage) orderIn(l *leaf, e *schemas.Event) {
 
 // passSessions learns from the sessions that are over.
 func (s *Stage) passSessions(now schemas.Time) {
-	s.endings.pass(now, func(key uint64) schemas.Time {
+	s.endings.pass(now, func(key uint64, minute int64) schemas.Time {
 		at := &s.leaves.At(uint32(key)).stay
 		if at.due == 0 {
 			return 0
 		}
-		if over := at.last + s.gap(at.channel); over > at.due {
+		if over := at.last + s.gap(at.channel); minuteAfter(over) > minute {
 			at.due = over
 			return over
 		}

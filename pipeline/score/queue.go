@@ -38,9 +38,9 @@ func (d *deadlines) isDue(now schemas.Time) bool {
 	return len(d.minutes) > 0 && d.minutes[0] <= int64(now/schemas.Minute)
 }
 
-// pass calls due for every key whose time has come, minute by minute. Due gives when the key is to come again; 0 for never. A time that has
-// come as well is taken for the next minute.
-func (d *deadlines) pass(now schemas.Time, due func(key uint64) schemas.Time) {
+// pass calls due for every key whose time has come, minute by minute. Due gives when the key is to come again, in a later minute; 0 for
+// never. What was put under an earlier time than its own, and what was put under its own at a start, thus come in the same order.
+func (d *deadlines) pass(now schemas.Time, due func(key uint64, minute int64) schemas.Time) {
 	for d.isDue(now) {
 		m := d.minutes[0]
 		d.minutes = slices.Delete(d.minutes, 0, 1)
@@ -51,8 +51,8 @@ func (d *deadlines) pass(now schemas.Time, due func(key uint64) schemas.Time) {
 			if i > 0 && list[i-1] == key {
 				continue
 			}
-			if again := due(key); again != 0 {
-				d.push(key, max(again, schemas.Time(m+1)*schemas.Minute))
+			if again := due(key, m); again != 0 {
+				d.push(key, again)
 			}
 		}
 		d.spare = append(d.spare, list)
