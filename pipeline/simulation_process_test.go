@@ -251,7 +251,7 @@ func (p *process) line(store *state.Store, journal *kafka.Journal, space *slab.S
 	remembered := dedup.DefaultConfig()
 	remembered.Memory = 1 << 20
 	scoring := score.DefaultConfig()
-	scoring.FitEvery = time.Minute // so that most runs have some fits
+	scoring.FitEvery = p.w.fitEvery
 	scores, audiences := score.New(scoring, identity, space, reg), audience.New(audienceRules, space, reg)
 	scores.Serve(audiences.Reads)
 	stages := []schemas.Stage{

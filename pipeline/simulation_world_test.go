@@ -47,7 +47,8 @@ type world struct {
 	advanceTo  schemas.Time
 	isLive     bool // the traffic comes while the line runs, and time passes
 	traffic    *traffic
-	tables     *tables // that the processes in trouble write to
+	fitEvery   time.Duration // of the population's models
+	tables     *tables       // that the processes in trouble write to
 
 	mu       sync.Mutex // guards the following
 	history  []string
@@ -63,6 +64,7 @@ func newWorld(seed uint64) *world {
 	w.takeover = time.Second + time.Duration(w.rng.IntN(2000))*time.Millisecond
 	w.traffic = makeTraffic(w.rng, w.start, 6*time.Second, w.partitions)
 	w.fixedNow = schemas.TimeOf(w.start.Add(time.Hour))
+	w.fitEvery = []time.Duration{time.Minute, time.Hour, 24 * time.Hour}[w.rng.IntN(3)]
 	w.advanceTo = schemas.TimeOf(w.start.Add(time.Duration(w.rng.Int64N(int64(48 * time.Hour)))))
 	return w
 }

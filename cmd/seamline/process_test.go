@@ -257,7 +257,7 @@ func TestProcessesFromEndToEnd(t *testing.T) {
 
 func TestWaitsForClickHouseAndSaysSo(t *testing.T) {
 	t.Parallel()
-	k := localtest.Kafka(t, "clickstream", "email", "pos", "seamline.identity", "seamline.audiences", "seamline.dead_letters")
+	k := localtest.Kafka(t, "clickstream", "email", "pos", "catalog", "consent", "survey", "seamline.identity", "seamline.audiences", "seamline.dead_letters")
 	dir := t.TempDir()
 	port := freePort(t)
 	web := freePort(t)
