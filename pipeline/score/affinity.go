@@ -56,9 +56,9 @@ func (s *Stage) affinity(list []schemas.Weighed, weights []wordWeight, prior []f
 // affinityFloor is the share of a category that the population was never seen in.
 const affinityFloor = 1e-6
 
-// like notes interest in a product's category and brand.
-func (s *Stage) like(l *leaf, category, brand string, at schemas.Time, weight uint32) {
-	if c := s.words.of(category); c != 0 {
+// like notes interest in a product's category and brand. It gives the category's word; 0 for none.
+func (s *Stage) like(l *leaf, category, brand string, at schemas.Time, weight uint32) (c uint32) {
+	if c = s.words.of(category); c != 0 {
 		s.weigh(l, cellKey(kindCategory, c), at, weight)
 		s.word(c).categories += uint64(weight)
 		s.people.events.Categories += uint64(weight)
@@ -68,6 +68,7 @@ func (s *Stage) like(l *leaf, category, brand string, at schemas.Time, weight ui
 		s.word(b).brands += uint64(weight)
 		s.people.events.Brands += uint64(weight)
 	}
+	return c
 }
 
 // wordStats are the population's weights for a category or brand.

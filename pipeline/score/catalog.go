@@ -185,7 +185,7 @@ func (s *Stage) enrich(b *schemas.Batch, e *schemas.Event) {
 	}
 	for i := range e.Items {
 		it := &e.Items[i]
-		if it.Category != "" && it.Brand != "" && it.Cost != 0 {
+		if it.Category != "" && it.Brand != "" && (it.Cost != 0 || e.OrderSign() == 0) {
 			continue
 		}
 		name := it.SKU

@@ -46,16 +46,22 @@ const halfLife = 30 * schemas.Day
 
 var decay = model.Decay{HalfLife: int64(halfLife)}
 
-// block is some cells of one leaf. Keys stand side by side, so that finding one touches little memory.
+// block is where some cells of one leaf are. Keys stand side by side in one cache line, so that finding a cell touches little memory.
 type block struct {
-	keys  [blockCells]uint32
-	next  uint32
-	cells [blockCells]cell
+	keys   [blockCells]uint32
+	groups [blockCells / groupCells]uint32
+	next   uint32
 }
 
-const blockCells = 6
+// cellGroup is some cells with keys side by side.
+type cellGroup [groupCells]cell
 
-// cellsMax bounds the cells of one leaf. Beyond it further categories and brands are not learned.
+const (
+	blockCells = 12
+	groupCells = 4
+)
+
+// cellsMax bounds the cells of one leaf. Beyond it further categories and brands are not learned. It is whole blocks.
 const cellsMax = 600
 
 // cell gives a leaf's cell, and makes it where there is none; nil where there is no room for more.
@@ -65,12 +71,10 @@ func (s *Stage) cell(l *leaf, key uint32) *cell {
 		b := s.blocks.At(*at)
 		for i, k := range &b.keys {
 			if k == key {
-				return &b.cells[i]
+				return &s.cellGroups.At(b.groups[i/groupCells])[i%groupCells]
 			}
 			if k == 0 {
-				b.keys[i] = key
-				l.cellCount++
-				return &b.cells[i]
+				return s.newCell(l, b, i, key)
 			}
 		}
 		at = &b.next
@@ -78,9 +82,18 @@ func (s *Stage) cell(l *leaf, key uint32) *cell {
 	if l.cellCount >= cellsMax {
 		return nil
 	}
-	*at = s.blocks.Append(block{keys: [blockCells]uint32{key}})
+	*at = s.blocks.Append(block{})
+	return s.newCell(l, s.blocks.At(*at), 0, key)
+}
+
+// newCell makes a cell at a place of a block.
+func (s *Stage) newCell(l *leaf, b *block, i int, key uint32) *cell {
+	if i%groupCells == 0 {
+		b.groups[i/groupCells] = s.cellGroups.Append(cellGroup{})
+	}
+	b.keys[i] = key
 	l.cellCount++
-	return &s.blocks.At(*at).cells[0]
+	return &s.cellGroups.At(b.groups[i/groupCells])[i%groupCells]
 }
 
 // appendCells appends the cells of a leaf, in the order in which they were made.
@@ -89,7 +102,7 @@ func (s *Stage) appendCells(list []keyed, l *leaf) []keyed {
 		b := s.blocks.At(i)
 		for j, k := range &b.keys {
 			if k != 0 {
-				list = append(list, keyed{key: k, cell: b.cells[j]})
+				list = append(list, keyed{key: k, cell: s.cellGroups.At(b.groups[j/groupCells])[j%groupCells]})
 			}
 		}
 		i = b.next

@@ -95,17 +95,17 @@ func (s *Stage) addLeaf(p *schemas.Profile, l *leaf, reads schemas.Fields) {
 	}
 }
 
-func addEmail(to, from *schemas.EmailTotals) {
-	to.Sent += from.Sent
-	to.Delivered += from.Delivered
-	to.Opens += from.Opens
-	to.MachineOpens += from.MachineOpens
-	to.Clicks += from.Clicks
-	to.MachineClicks += from.MachineClicks
-	to.Bounces += from.Bounces
-	to.Unsubscribes += from.Unsubscribes
-	to.Complaints += from.Complaints
-	to.LastOpen, to.LastClick = max(to.LastOpen, from.LastOpen), max(to.LastClick, from.LastClick)
+func addEmail(to *schemas.EmailTotals, from *mailed) {
+	to.Sent += uint64(from.sent)
+	to.Delivered += uint64(from.delivered)
+	to.Opens += uint64(from.opens)
+	to.MachineOpens += uint64(from.machineOpens)
+	to.Clicks += uint64(from.clicks)
+	to.MachineClicks += uint64(from.machineClicks)
+	to.Bounces += uint64(from.bounces)
+	to.Unsubscribes += uint64(from.unsubscribes)
+	to.Complaints += uint64(from.complaints)
+	to.LastOpen, to.LastClick = max(to.LastOpen, from.lastOpen), max(to.LastClick, from.lastClick)
 }
 
 // foldCart replays the cart changes of all leaves after the last order, whichever channel that was on.

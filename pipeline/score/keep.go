@@ -62,7 +62,7 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 	})
 	s.words.save(&put, keyWord)
 	list32(&put, keyVisits, u.visits, func(b []byte, i uint32) []byte { return s.appendVisits(b, s.leaves.At(i)) })
-	list64(&put, keySession, u.sessions, func(b []byte, k uint64) []byte { return appendSession(b, s.sessions.Ref(k)) })
+	list64(&put, keySession, u.sessions, func(b []byte, k uint64) []byte { return appendSession(b, s.spansOf(s.sessions.Ref(k))) })
 	list32(&put, keyTaste, u.tastes, func(b []byte, i uint32) []byte { return s.appendTaste(b, s.leaves.At(i)) })
 	list32(&put, keyStay, u.stays, func(b []byte, i uint32) []byte { return s.appendStay(b, &s.leaves.At(i).stay) })
 	list64(&put, keyCase, u.cases, func(b []byte, k uint64) []byte { return appendCase(b, s.cases.Ref(k)) })
@@ -127,7 +127,10 @@ func (s *Stage) saved() {
 		s.leaves.At(i).stay.unsaved = false
 	}
 	for _, k := range u.sessions {
-		s.sessions.Ref(k).unsaved = false
+		at := s.sessions.Ref(k)
+		if at.unsaved = false; at.leaf != 0 {
+			s.leaves.At(at.leaf).heldUnsaved = false
+		}
 	}
 	for _, k := range u.cases {
 		s.cases.Ref(k).unsaved = false
@@ -180,7 +183,7 @@ func appendLeaf(b []byte, l *leaf) []byte {
 		}
 	}
 	for _, n := range l.counters() {
-		b = binary.AppendUvarint(b, *n)
+		b = binary.AppendUvarint(b, uint64(*n))
 	}
 	for _, n := range l.small() {
 		b = binary.AppendUvarint(b, uint64(*n))
@@ -192,18 +195,18 @@ func appendLeaf(b []byte, l *leaf) []byte {
 }
 
 // small and times list further fields in the order in which they are stored.
-func (l *leaf) small() []*uint32 {
-	return []*uint32{&l.sessionsGone, &l.productViews, &l.searches, &l.readingPages, &l.account}
+func (l *leaf) small() [5]*uint32 {
+	return [...]*uint32{&l.sessionsGone, &l.productViews, &l.searches, &l.readingPages, &l.account}
 }
 
-func (l *leaf) times() []*schemas.Time {
-	return []*schemas.Time{&l.checkout, &l.email.LastOpen, &l.email.LastClick, &l.accountAt}
+func (l *leaf) times() [4]*schemas.Time {
+	return [...]*schemas.Time{&l.checkout, &l.email.lastOpen, &l.email.lastClick, &l.accountAt}
 }
 
 // counters lists the e-mail counters in the order in which they are stored.
-func (l *leaf) counters() []*uint64 {
+func (l *leaf) counters() [9]*uint32 {
 	e := &l.email
-	return []*uint64{&e.Sent, &e.Delivered, &e.Opens, &e.MachineOpens, &e.Clicks, &e.MachineClicks, &e.Bounces, &e.Unsubscribes, &e.Complaints}
+	return [...]*uint32{&e.sent, &e.delivered, &e.opens, &e.machineOpens, &e.clicks, &e.machineClicks, &e.bounces, &e.unsubscribes, &e.complaints}
 }
 
 func decodeLeaf(v []byte, l *leaf) error {
@@ -218,7 +221,7 @@ func decodeLeaf(v []byte, l *leaf) error {
 		}
 	}
 	for _, n := range l.counters() {
-		*n = r.uvarint()
+		*n = uint32(r.uvarint())
 	}
 	if present&leafMark == 0 {
 		return l.decodeOld(&r)
@@ -240,7 +243,7 @@ func (l *leaf) decodeOld(r *reader) error {
 		*n = uint32(r.uvarint())
 	}
 	r.varint() // when that was
-	for _, t := range []*schemas.Time{&l.checkout, &l.email.LastOpen, &l.email.LastClick} {
+	for _, t := range []*schemas.Time{&l.checkout, &l.email.lastOpen, &l.email.lastClick} {
 		*t = schemas.Time(r.varint())
 	}
 	l.refunds = r.varint()
@@ -295,8 +298,8 @@ func decodeOrder(v []byte) (order, error) {
 	return o, r.end()
 }
 
-func appendSession(b []byte, at *session) []byte {
-	for _, sp := range at.spans {
+func appendSession(b []byte, spans [spansKept]span) []byte {
+	for _, sp := range spans {
 		b = binary.AppendVarint(binary.AppendVarint(b, int64(sp.start)), int64(sp.end-sp.start))
 	}
 	return b
@@ -349,8 +352,12 @@ func (s *Stage) encodeProfile(b []byte) []byte {
 
 // isEmpty tells whether nothing happened in a leaf.
 func (l *leaf) isEmpty() bool {
+	if l.visitCount > 0 || l.unsaved {
+		return false
+	}
 	at := *l
+	at.held = held{}
 	at.stay.unsaved, at.stay.due = false, 0
-	at.unsaved, at.cartUnsaved, at.visitsUnsaved, at.tastesUnsaved, at.totals, at.totalsKnown = false, false, false, false, 0, false
+	at.unsaved, at.cartUnsaved, at.visitsUnsaved, at.tastesUnsaved, at.heldUnsaved, at.totals, at.totalsKnown = false, false, false, false, false, 0, false
 	return at == leaf{}
 }

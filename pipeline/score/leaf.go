@@ -4,37 +4,52 @@ import "github.com/seamline/seamline/schemas"
 
 // leaf is what one leaf of the identity graph has done. It holds integers only and no pointers: merging two leaves into one
 // profile is adding, taking the smaller or larger, or sorting together, so that the order of arrival never shows.
+//
+// What nearly every event touches stands side by side in front.
 type leaf struct {
-	channels     [schemas.ChannelCount]seen
-	sessions     uint32 // visits to web and app in the ledger
-	sessionsGone uint32 // those that fell out of it
-	productViews uint32
-	searches     uint32
-	readingPages uint32
-	readingMS    int64
-	checkout     schemas.Time // last checkout step
-	email        schemas.EmailTotals
-	refunds      int64
-	orders       uint32 // head of the list of orders, through order.next
-	cart         uint32 // head of the ledger of cart changes, latest first
-	cartOps      uint32
-	totals       uint32 // where the sum of the orders is kept; 0 for nowhere
-	visits       uint32 // head of the ledger of visits before the latest, latest first
-	visit        visit  // the latest
-	visitCount   uint32
-	cells        uint32 // head of the list of blocks of cells
-	cellCount    uint32
-	stay         stay   // the latest session; first is 0 for none
-	viewed       uint32 // products looked at lately; 0 for none
-	bought       uint32 // products bought lately; 0 for none
-	account      uint32 // company or other group, as a word; 0 for none
-	accountAt    schemas.Time
+	held  held
+	visit visit // the latest
+	stay  stay  // the latest session; first is 0 for none
 
+	visits        uint32 // head of the ledger of visits before the latest, latest first
+	cells         uint32 // head of the list of blocks of cells
+	viewed        uint32 // products looked at lately; 0 for none
+	sessions      uint32 // visits to web and app in the ledger
+	productViews  uint32
+	readingPages  uint32
+	readingMS     int64
+	visitCount    uint8
 	totalsKnown   bool // no order changed since the sum was made
 	unsaved       bool // changed since the last Save
 	cartUnsaved   bool
 	visitsUnsaved bool
 	tastesUnsaved bool // cells, viewed or bought
+	heldUnsaved   bool
+
+	channels     [schemas.ChannelCount]seen
+	email        mailed
+	cellCount    uint32
+	sessionsGone uint32 // those that fell out of the ledger
+	searches     uint32
+	bought       uint32       // products bought lately; 0 for none
+	checkout     schemas.Time // last checkout step
+	refunds      int64
+	orders       uint32 // head of the list of orders, through order.next
+	totals       uint32 // where the sum of the orders is kept; 0 for nowhere
+	cart         uint32 // head of the ledger of cart changes, latest first
+	cartOps      uint32
+	account      uint32 // company or other group, as a word; 0 for none
+	accountAt    schemas.Time
+	_            [fill]byte // leaves begin with a cache line
+}
+
+// fill makes a leaf as long as whole cache lines.
+const fill = 24
+
+// mailed counts what happened to messages, as schemas.EmailTotals does.
+type mailed struct {
+	lastOpen, lastClick                                                                            schemas.Time // by a person
+	sent, delivered, opens, machineOpens, clicks, machineClicks, bounces, unsubscribes, complaints uint32
 }
 
 // seen is presence on one channel.

@@ -5,7 +5,8 @@ type lexicon struct {
 	words []string
 	index map[string]uint32
 	max   int
-	saved int // words that are stored
+	saved int      // words that are stored
+	memo  []uint32 // by place: the word that was asked for last of those that share it
 }
 
 // Bounds of the lexicons: what is beyond them is not told apart.
@@ -16,7 +17,41 @@ const (
 )
 
 func newLexicon(most int) lexicon {
-	return lexicon{words: make([]string, 1), index: map[string]uint32{}, max: most, saved: 1}
+	return lexicon{words: make([]string, 1), index: map[string]uint32{}, max: most, saved: 1, memo: make([]uint32, lexiconMemo)}
+}
+
+// lexiconMemo is how many words are found without the map: few words make up most of what is asked for, and each is asked for several times
+// per event.
+const (
+	lexiconMemoBits = 12
+	lexiconMemo     = 1 << lexiconMemoBits
+)
+
+// place chooses a word's place in the memo by its length and its last bytes, in which the words of a shop differ.
+func place(word string) int {
+	h := uint64(0)
+	if n := len(word); n >= 8 {
+		end := word[n-8:]
+		h = uint64(end[0]) | uint64(end[1])<<8 | uint64(end[2])<<16 | uint64(end[3])<<24 | uint64(end[4])<<32 | uint64(end[5])<<40 | uint64(end[6])<<48 | uint64(end[7])<<56
+	} else {
+		for i := range n {
+			h = h<<8 | uint64(word[i])
+		}
+	}
+	return int((h + uint64(len(word))) * 0x9E3779B97F4A7C15 >> (64 - lexiconMemoBits))
+}
+
+// find gives the number of a word; 0 where it has none.
+func (x *lexicon) find(word string) uint32 {
+	at := &x.memo[place(word)]
+	if x.words[*at] != word {
+		i := x.index[word]
+		if i == 0 {
+			return 0
+		}
+		*at = i
+	}
+	return *at
 }
 
 // of gives the number of a word, and makes one where it is new; 0 for the empty word and where there is no room.
@@ -24,7 +59,7 @@ func (x *lexicon) of(word string) uint32 {
 	if word == "" {
 		return 0
 	}
-	if i, ok := x.index[word]; ok {
+	if i := x.find(word); i != 0 {
 		return i
 	}
 	if len(x.words) >= x.max || len(word) > wordBytesMax {
@@ -38,4 +73,9 @@ func (x *lexicon) of(word string) uint32 {
 }
 
 // known gives the number of a word; 0 where it has none.
-func (x *lexicon) known(word string) uint32 { return x.index[word] }
+func (x *lexicon) known(word string) uint32 {
+	if word == "" {
+		return 0
+	}
+	return x.find(word)
+}

@@ -15,19 +15,38 @@ const spansKept = 3
 // session is the last sessions of one device, latest first.
 type session struct {
 	spans   [spansKept]span // those with no end are none
+	leaf    uint32          // that holds the end of the latest; 0 for none
 	unsaved bool
+}
+
+// held is the latest session of a device in the leaf that went on with it last: as long as nobody else uses the device, the table of devices
+// need not be touched for an event. The table knows the session's true end when it is looked at.
+type held struct {
+	device uint64 // 0 for none
+	span
+	id uint64
 }
 
 // sessionize gives a web or app event its session: that of its device, as long as the silence before it is short enough. An event that
 // comes late may move the start of a session, or join two. The session has another id then, which depends on nothing but the device and
 // its true start, and the batch tells what became of the id that events before had.
-func (s *Stage) sessionize(b *schemas.Batch, e *schemas.Event, key uint64) {
+func (s *Stage) sessionize(b *schemas.Batch, l *leaf, e *schemas.Event, key uint64) {
 	gap := s.gap(e.Channel)
+	if h := &l.held; h.device == key && e.Time >= h.start && e.Time <= h.end+gap {
+		h.end = max(h.end, e.Time)
+		e.SessionID = h.id
+		if !l.heldUnsaved {
+			l.heldUnsaved = true
+			s.changeSession(key, s.sessions.Ref(key))
+		}
+		return
+	}
 	at := s.sessions.Ref(key)
 	if at == nil {
 		s.sessions.Put(key, session{})
 		at = s.sessions.Ref(key)
 	}
+	s.release(at)
 	if first := &at.spans[0]; first.end == 0 || e.Time > first.end+gap {
 		copy(at.spans[1:], at.spans[:spansKept-1])
 		at.spans[0] = span{start: e.Time, end: e.Time}
@@ -38,10 +57,46 @@ func (s *Stage) sessionize(b *schemas.Batch, e *schemas.Event, key uint64) {
 	} else {
 		e.SessionID = s.lateInSession(b, key, at, e.Time, gap)
 	}
+	s.changeSession(key, at)
+	s.hold(l, e, key, at)
+}
+
+func (s *Stage) changeSession(key uint64, at *session) {
 	if !at.unsaved {
 		at.unsaved = true
 		s.unsaved.sessions = append(s.unsaved.sessions, key)
 	}
+}
+
+// hold lets a leaf go on with the latest session of a device, and with no other.
+func (s *Stage) hold(l *leaf, e *schemas.Event, key uint64, at *session) {
+	if l.held.device != 0 {
+		s.release(s.sessions.Ref(l.held.device))
+	}
+	l.held = held{device: key, span: at.spans[0], id: e.SessionID}
+	if e.Time < at.spans[0].start {
+		l.held.id = sessionID(key, at.spans[0].start)
+	}
+	l.heldUnsaved, at.leaf = true, e.Leaf
+	s.ahead.guess(key, e.Leaf)
+}
+
+// release takes the latest session of a device back from the leaf that held it.
+func (s *Stage) release(at *session) {
+	if at.leaf != 0 {
+		l := s.leaves.At(at.leaf)
+		at.spans[0], at.leaf = l.held.span, 0
+		l.held, l.heldUnsaved = held{}, false
+	}
+}
+
+// spansOf gives the sessions of a device as they are now.
+func (s *Stage) spansOf(at *session) [spansKept]span {
+	spans := at.spans
+	if at.leaf != 0 {
+		spans[0] = s.leaves.At(at.leaf).held.span
+	}
+	return spans
 }
 
 // lateInSession finds the session of an event before the start of the latest.

@@ -33,7 +33,7 @@ func (s *Stage) interest(l *leaf, e *schemas.Event, weight uint32) {
 	if len(e.Items) > 0 {
 		category, brand = e.Items[0].Category, e.Items[0].Brand
 	}
-	s.like(l, category, brand, e.Time, weight)
+	c := s.like(l, category, brand, e.Time, weight)
 	sku := s.skus.of(e.SKU)
 	if sku == 0 {
 		return
@@ -41,7 +41,7 @@ func (s *Stage) interest(l *leaf, e *schemas.Event, weight uint32) {
 	s.noteRecent(&l.viewed, sku, e.Time)
 	p := s.product(sku)
 	p.weight += uint64(weight)
-	if c := s.words.known(category); c != 0 {
+	if c != 0 {
 		p.category = c
 	}
 	s.changeProduct(sku, p)
@@ -53,7 +53,7 @@ func (s *Stage) purchase(l *leaf, e *schemas.Event) {
 	o.Buy[e.Channel]++
 	for i := range e.Items {
 		it := &e.Items[i]
-		s.like(l, it.Category, it.Brand, e.Time, purchaseWeight)
+		c := s.like(l, it.Category, it.Brand, e.Time, purchaseWeight)
 		o.Lines++
 		if it.Discount > 0 {
 			o.Promoted++
@@ -63,7 +63,7 @@ func (s *Stage) purchase(l *leaf, e *schemas.Event) {
 			continue
 		}
 		s.noteRecent(&l.bought, sku, e.Time)
-		if c := s.words.known(it.Category); c != 0 {
+		if c != 0 {
 			p := s.product(sku)
 			p.category = c
 			s.changeProduct(sku, p)

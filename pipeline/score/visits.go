@@ -64,6 +64,9 @@ func (s *Stage) visit(l *leaf, device uint64, e *schemas.Event) (counts bool) {
 		i := *at
 		n := s.visits.At(i)
 		if !n.touches(device, e.Channel, e.Time, gap) {
+			if n.device == device && n.channel == e.Channel && n.end+gap < e.Time {
+				break // those of the device on the channel that began before ended before as well
+			}
 			at = &n.next
 			continue
 		}
