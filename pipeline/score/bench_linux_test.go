@@ -75,6 +75,16 @@ func (c *traffic) event() *schemas.Event {
 	return e
 }
 
+const benchBatch = 4000
+
+func (c *traffic) batch() []*schemas.Event {
+	events := make([]*schemas.Event, 0, benchBatch)
+	for range benchBatch {
+		events = append(events, c.event())
+	}
+	return events
+}
+
 // BenchmarkUpdate measures the update of a person's state by an event, and what time alone does, with as many people as the name says.
 func BenchmarkUpdate(b *testing.B) {
 	for _, people := range []uint32{100_000, 1_000_000} {
@@ -82,21 +92,28 @@ func BenchmarkUpdate(b *testing.B) {
 			cfg := DefaultConfig()
 			cfg.FitEvery = 0
 			s, c := New(cfg, crowd{}, nil, prometheus.NewRegistry()), &traffic{rng: rand.New(rand.NewPCG(1, 1)), people: people, clock: day0}
-			batch := &schemas.Batch{Number: 1}
-			for range 6 * people {
-				e := c.event()
-				s.pass(batch, e.Time)
-				s.update(batch, e)
+			batch, m := &schemas.Batch{Number: 1}, &schemas.Moment{}
+			run := func(events []*schemas.Event) {
+				batch.Events = events
+				if err := s.Begin(batch); err != nil {
+					b.Fatal(err)
+				}
+				for _, e := range events {
+					m.Event, m.Clock = e, e.Time
+					if err := s.Step(batch, m); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			for range 6 * people / benchBatch {
+				run(c.batch())
 			}
 			var spent time.Duration
 			b.ReportAllocs()
 			b.ResetTimer()
 			for n := 0; n < b.N; {
 				b.StopTimer()
-				events := make([]*schemas.Event, 0, 4000)
-				for range 4000 {
-					events = append(events, c.event())
-				}
+				events := c.batch()
 				if n%400_000 == 0 {
 					if err := s.Save(discard{}); err != nil {
 						b.Fatal(err)
@@ -104,14 +121,11 @@ func BenchmarkUpdate(b *testing.B) {
 				}
 				b.StartTimer()
 				begin := processorTime(b)
-				for _, e := range events {
-					s.pass(batch, e.Time)
-					s.update(batch, e)
-				}
+				run(events)
 				spent += processorTime(b) - begin
 				n += len(events)
 			}
-			b.ReportMetric(float64(spent.Nanoseconds())/float64((b.N+3999)/4000*4000), "cpu-ns/event")
+			b.ReportMetric(float64(spent.Nanoseconds())/float64((b.N+benchBatch-1)/benchBatch*benchBatch), "cpu-ns/event")
 		})
 	}
 }

@@ -67,7 +67,7 @@ func (s *Stage) verdict(at schemas.Time) schemas.Time {
 
 // passCases learns from the carts whose time is over.
 func (s *Stage) passCases(now schemas.Time) {
-	s.verdicts.pass(now, func(key uint64, minute int64) schemas.Time {
+	s.verdicts.pass(now, func([]uint64) {}, func(key uint64, minute int64) schemas.Time {
 		c := s.cases.Ref(key)
 		if c == nil || c.learned {
 			return 0

@@ -217,7 +217,7 @@ func (s *Stage) orderIn(l *leaf, e *schemas.Event) {
 
 // passSessions learns from the sessions that are over.
 func (s *Stage) passSessions(now schemas.Time) {
-	s.endings.pass(now, func(key uint64, minute int64) schemas.Time {
+	s.endings.pass(now, s.readStays, func(key uint64, minute int64) schemas.Time {
 		at := &s.leaves.At(uint32(key)).stay
 		if at.due == 0 {
 			return 0
@@ -233,6 +233,16 @@ func (s *Stage) passSessions(now schemas.Time) {
 		}
 		return 0
 	})
+}
+
+// readStays reads ahead what learning from the sessions of some leaves needs.
+func (s *Stage) readStays(keys []uint64) {
+	sum := schemas.Time(0)
+	for _, key := range keys {
+		at := &s.leaves.At(uint32(key)).stay
+		sum += at.last + schemas.Time(at.adds)
+	}
+	s.ahead.sum += uint64(sum)
 }
 
 // end learns from a session, once.

@@ -38,9 +38,9 @@ func (d *deadlines) isDue(now schemas.Time) bool {
 	return len(d.minutes) > 0 && d.minutes[0] <= int64(now/schemas.Minute)
 }
 
-// pass calls due for every key whose time has come, minute by minute. Due gives when the key is to come again, in a later minute; 0 for
+// pass calls read for some keys whose time has come, and then due for each of them, minute by minute. Due gives when the key is to come again, in a later minute; 0 for
 // never. What was put under an earlier time than its own, and what was put under its own at a start, thus come in the same order.
-func (d *deadlines) pass(now schemas.Time, due func(key uint64, minute int64) schemas.Time) {
+func (d *deadlines) pass(now schemas.Time, read func(keys []uint64), due func(key uint64, minute int64) schemas.Time) {
 	for d.isDue(now) {
 		m := d.minutes[0]
 		d.minutes = slices.Delete(d.minutes, 0, 1)
@@ -48,6 +48,9 @@ func (d *deadlines) pass(now schemas.Time, due func(key uint64, minute int64) sc
 		delete(d.keys, m)
 		slices.Sort(list)
 		for i, key := range list {
+			if i%aheadEvents == 0 {
+				read(list[i:min(i+aheadEvents, len(list))])
+			}
 			if i > 0 && list[i-1] == key {
 				continue
 			}

@@ -46,6 +46,7 @@ type Stage struct {
 	visits     *slab.Slab[visitNode]
 	visitFree  uint32
 	blocks     *slab.Slab[block]
+	cellGroups *slab.Slab[cellGroup]
 	recents    *slab.Slab[recent]
 	extras     *slab.Slab[extras]
 	cases      *slab.Table[uint64, cartCase] // by leaf
@@ -86,6 +87,7 @@ type Stage struct {
 	flips           map[uint32][]flip
 	touchedAccounts []uint32
 
+	ahead    ahead
 	fold     folder
 	formers  []schemas.Time
 	features model.Features
@@ -103,7 +105,7 @@ func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) 
 	cfg.propertyNames = names(cfg.Properties)
 	s := &Stage{cfg: cfg, graph: graph, leaves: slab.NewSlab[leaf](space), orders: slab.NewSlab[order](space),
 		orderIndex: slab.NewTable[uint64, uint32](space, slab.Hash64), totals: slab.NewSlab[totals](space), carts: slab.NewSlab[cartNode](space),
-		visits: slab.NewSlab[visitNode](space), blocks: slab.NewSlab[block](space), recents: slab.NewSlab[recent](space),
+		visits: slab.NewSlab[visitNode](space), blocks: slab.NewSlab[block](space), cellGroups: slab.NewSlab[cellGroup](space), recents: slab.NewSlab[recent](space),
 		extras: slab.NewSlab[extras](space), cases: slab.NewTable[uint64, cartCase](space, slab.Hash64),
 		journeys: slab.NewSlab[journey](space), standings: slab.NewSlab[standing](space), accounts: slab.NewSlab[account](space),
 		members: slab.NewSlab[member](space), sessions: slab.NewTable[uint64, session](space, slab.Hash64),
@@ -145,12 +147,13 @@ func (s *Stage) Serve(readers func(changed schemas.Fields) schemas.Fields) { s.r
 
 // eventBytes is what an event may add to the state.
 const eventBytes = int64(unsafe.Sizeof(leaf{}) + unsafe.Sizeof(order{}) + unsafe.Sizeof(totals{})/totalsKeptMin + unsafe.Sizeof(session{}) +
-	unsafe.Sizeof(cartNode{}) + unsafe.Sizeof(journey{}) + unsafe.Sizeof(visitNode{}) + 2*unsafe.Sizeof(block{}) + unsafe.Sizeof(recent{}) +
+	unsafe.Sizeof(cartNode{}) + unsafe.Sizeof(journey{}) + unsafe.Sizeof(visitNode{}) + 2*unsafe.Sizeof(block{}) + 3*unsafe.Sizeof(cellGroup{}) + unsafe.Sizeof(recent{}) +
 	unsafe.Sizeof(standing{}) + unsafe.Sizeof(product{}) + unsafe.Sizeof(description{}) + 4*16)
 
 // Begin makes sure that there is room for what the batch adds. It fails with slab.ErrFull where there is none.
 func (s *Stage) Begin(b *schemas.Batch) error {
 	s.owners, s.looked, s.step, s.earlySteps = s.owners[:0], s.looked[:0], 0, 0
+	s.ahead.at, s.ahead.until = 0, 0
 	clear(s.early)
 	clear(s.generations)
 	s.generations = s.generations[:0]
@@ -167,6 +170,7 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 	s.pass(b, m.Clock)
 	m.Profiles, m.Timers = m.Profiles[:0], m.Timers[:0]
 	if m.Event != nil {
+		s.lookAhead(b, m.Event)
 		owner, changed := s.update(b, m.Event)
 		s.touchOwner(m, owner)
 		if !m.Moved {
@@ -475,7 +479,7 @@ func (s *Stage) stayOn(b *schemas.Batch, l *leaf, e *schemas.Event) bool {
 	switch e.Channel {
 	case schemas.ChannelWeb, schemas.ChannelApp:
 		device := s.deviceKey(e)
-		s.sessionize(b, e, device)
+		s.sessionize(b, l, e, device)
 		counts := s.visit(l, device, e)
 		if at := s.observe(l, e, device); at != nil && e.Type == schemas.TypeProductView {
 			if sku := s.skus.of(e.SKU); sku != 0 {
@@ -520,19 +524,19 @@ func (s *Stage) happen(l *leaf, e *schemas.Event) schemas.Fields {
 func (l *leaf) message(e *schemas.Event) schemas.Fields {
 	switch e.Type {
 	case schemas.TypeMessageSent:
-		l.email.Sent++
+		l.email.sent++
 	case schemas.TypeMessageDelivered:
-		l.email.Delivered++
+		l.email.delivered++
 	case schemas.TypeMessageOpen:
-		count(e, &l.email.Opens, &l.email.MachineOpens, &l.email.LastOpen)
+		count(e, &l.email.opens, &l.email.machineOpens, &l.email.lastOpen)
 	case schemas.TypeMessageClick:
-		count(e, &l.email.Clicks, &l.email.MachineClicks, &l.email.LastClick)
+		count(e, &l.email.clicks, &l.email.machineClicks, &l.email.lastClick)
 	case schemas.TypeMessageBounce:
-		l.email.Bounces++
+		l.email.bounces++
 	case schemas.TypeMessageUnsubscribe:
-		l.email.Unsubscribes++
+		l.email.unsubscribes++
 	case schemas.TypeMessageComplaint:
-		l.email.Complaints++
+		l.email.complaints++
 	default:
 		return 0
 	}
@@ -540,7 +544,7 @@ func (l *leaf) message(e *schemas.Event) schemas.Fields {
 }
 
 // count counts an open or click as a person's or as a machine's.
-func count(e *schemas.Event, person, machine *uint64, last *schemas.Time) {
+func count(e *schemas.Event, person, machine *uint32, last *schemas.Time) {
 	if e.Machine {
 		*machine++
 		return
