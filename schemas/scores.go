@@ -94,6 +94,32 @@ type Answer struct {
 	Score  int8       `json:"score"`
 }
 
+// Bounds is a set of bounded parts of a person's state.
+type Bounds uint8
+
+// The parts.
+const (
+	BoundVisits     Bounds = 1 << iota // visits, with their devices and channels
+	BoundCart                          // changes of the open cart
+	BoundCategories                    // tastes: categories, brands, and all else that is weighed by name
+)
+
+var boundNames = []string{"visits", "cart", "categories"}
+
+// BoundNames lists the names in the order of their bits.
+func BoundNames() []string { return boundNames }
+
+// Words gives the names of the parts that the set has.
+func (b Bounds) Words() []string {
+	list := []string{}
+	for i, name := range boundNames {
+		if b&(1<<i) != 0 {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
 // Scores is what is computed of a person's profile: pure functions of its state, of the clock At, and of the population's models in
 // force. Probabilities and shares are in 0..1; NaN never occurs: a score that needs more evidence says 0 there, and its inputs show why.
 type Scores struct {
@@ -160,6 +186,8 @@ type Scores struct {
 
 	Consent   [PurposeCount]ConsentState
 	ConsentAt Time
+
+	Approximate Bounds // what fell out of the state that the scores are made of
 }
 
 // Model is one fitted set of parameters of the population: a row that never changes once it is written.

@@ -76,7 +76,8 @@ type dossier struct {
 	Recommendations []shownRecommendation `json:"recommendations"`
 	Products        []shownProduct        `json:"products"` // of the cart, looked at, and recommended: what they cost and where they are, now
 	ScoredAt        *schemas.Time         `json:"scored_at,omitempty"`
-	Models          int64                 `json:"models"` // version; 0 before the first fit
+	Models          int64                 `json:"models"`                // version; 0 before the first fit
+	Approximate     []string              `json:"approximate,omitempty"` // what scores lack a part of: visits, cart, categories
 	Scores          []shownScore          `json:"scores"`
 	Fits            []shownModel          `json:"fits,omitempty"` // all models in force, where an explanation was asked for
 
@@ -218,7 +219,7 @@ func (d *profileDesk) collect(ctx context.Context, who *clickhouse.Person, f fac
 
 // summarise makes of a row what it says by itself.
 func summarise(id schemas.ProfileID, f facts) *dossier {
-	a := &dossier{Profile: id, Journey: []shownChange{}, ScoredAt: f.time("scored_at"), Models: f.number("models"), Recommendations: []shownRecommendation{},
+	a := &dossier{Profile: id, Journey: []shownChange{}, ScoredAt: f.time("scored_at"), Models: f.number("models"), Approximate: f.words("approximate"), Recommendations: []shownRecommendation{},
 		Stage: shownStage{Stage: f.text("stage"), Since: f.time("stage_since"), Reason: f.text("stage_reason")},
 		Summary: shownSummary{FirstSeen: f.time("first_seen"), LastSeen: f.time("last_seen"), Events: f.number("events"), Sessions: f.number("sessions"),
 			Channels: channelsOf(f), Orders: f.number("orders"), Refunds: f.number("refunds"), Revenue: f.amount("revenue"), Currency: f.text("currency"),

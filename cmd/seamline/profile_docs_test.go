@@ -55,8 +55,13 @@ func TestScoringPage(t *testing.T) {
 		if !strings.Contains(section, fmt.Sprintf("Version %d.", doc.Version)) {
 			t.Errorf("%s: the section does not say version %d", doc.Name, doc.Version)
 		}
-		if doc.Model != "" && !strings.Contains(section, "`"+doc.Model+"`") {
-			t.Errorf("%s: the section does not name model %s", doc.Name, doc.Model)
+		for _, name := range doc.Models {
+			if !strings.Contains(section, "`"+name+"`") {
+				t.Errorf("%s: the section does not name model %s", doc.Name, name)
+			}
+		}
+		if doc.Bounds != 0 && !strings.Contains(section, "`approximate`: "+strings.Join(doc.Bounds.Words(), ", ")+".") {
+			t.Errorf("%s: the section does not say that %v make it approximate", doc.Name, doc.Bounds.Words())
 		}
 		for _, column := range slices.Concat(doc.Columns, doc.Inputs) {
 			if !strings.Contains(section, "`"+column+"`") {

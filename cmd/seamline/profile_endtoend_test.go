@@ -176,7 +176,7 @@ func (s *stand) checkExplained(a shownPerson) {
 			}
 		}
 	}
-	if m := a.score(t, "rfm").Model; a.Models == 0 || m == nil || m.Version != a.Models || m.FittedAt != schemas.TimeOf(time.Date(2026, 9, 4, 0, 0, 0, 0, time.UTC)) || len(m.Parameters) != 12 {
+	if m := a.score(t, "rfm").model(t, "rfm"); a.Models == 0 || m.Version != a.Models || m.FittedAt != schemas.TimeOf(time.Date(2026, 9, 4, 0, 0, 0, 0, time.UTC)) || len(m.Parameters) != 12 {
 		t.Errorf("model of rfm, of version %d: %+v", a.Models, m)
 	}
 	evidence := func(name string) string {
@@ -228,16 +228,10 @@ func (s *stand) recompute(a shownPerson) {
 		x, _ := a.score(s.t, name).Inputs[column].(float64)
 		return x
 	}
-	parameter := func(name, of string) float64 {
-		m := a.score(s.t, name).Model
-		if m == nil {
-			s.t.Fatalf("%s has no model", name)
-		}
-		return m.Parameters[of]
-	}
-	p, promoted, lines := parameter("discount", "promoted_share"), input("discount", "promoted_lines"), input("discount", "lines")
+	parameter := func(name, model, of string) float64 { return a.score(s.t, name).model(s.t, model).Parameters[of] }
+	p, promoted, lines := parameter("discount", "discount", "promoted_share"), input("discount", "promoted_lines"), input("discount", "lines")
 	f("discount", "discount_share", (promoted+4*p)/(lines+4), p, promoted, lines)
-	m0, span, days := parameter("next_order", "days"), input("next_order", "repeat_span"), input("next_order", "purchase_days")
+	m0, span, days := parameter("next_order", "gap", "days"), input("next_order", "repeat_span"), input("next_order", "purchase_days")
 	f("next_order", "order_gap", (2*m0+span)/(2+days-1), m0, span, days)
 }
 

@@ -15,16 +15,17 @@ type shownScore struct {
 	Version int            `json:"version"` // of the formula
 	Values  map[string]any `json:"values"`  // by column of profiles
 
-	Inputs   map[string]any  `json:"inputs,omitempty"`
-	Formula  string          `json:"formula,omitempty"`
-	Source   string          `json:"source,omitempty"`
-	Model    *shownModel     `json:"model,omitempty"` // missing where the score needs none, or none was fitted yet
-	Evidence []shownEvidence `json:"evidence,omitempty"`
+	Inputs      map[string]any  `json:"inputs,omitempty"`
+	Formula     string          `json:"formula,omitempty"`
+	Source      string          `json:"source,omitempty"`
+	Models      []*shownModel   `json:"models,omitempty"`      // without those that were not fitted yet
+	Approximate []string        `json:"approximate,omitempty"` // what it lacks a part of
+	Evidence    []shownEvidence `json:"evidence,omitempty"`
 
 	columns, inputs []string // in the order of the documentation
 }
 
-// shownModel is the row of the table models that a score was computed with.
+// shownModel is a row of the table models that a score was computed with.
 type shownModel struct {
 	Name          string             `json:"name"`
 	Version       uint32             `json:"version"`
@@ -102,11 +103,18 @@ func shownModels(rows []schemas.Model) []shownModel {
 	return list
 }
 
-// explain adds inputs, formula, source and model.
+// explain adds inputs, formula, source, models, and what is approximate.
 func (s *shownScore) explain(doc *score.Doc, f facts, fits []shownModel) {
 	s.Inputs, s.Formula, s.Source, s.inputs = f.values(doc.Inputs), doc.Formula, doc.Source, doc.Inputs
-	if i := slices.IndexFunc(fits, func(m shownModel) bool { return m.Name == doc.Model }); i >= 0 {
-		s.Model = &fits[i]
+	for _, name := range doc.Models {
+		if i := slices.IndexFunc(fits, func(m shownModel) bool { return m.Name == name }); i >= 0 {
+			s.Models = append(s.Models, &fits[i])
+		}
+	}
+	for _, part := range doc.Bounds.Words() {
+		if slices.Contains(f.words("approximate"), part) {
+			s.Approximate = append(s.Approximate, part)
+		}
 	}
 }
 

@@ -51,6 +51,9 @@ func (a *dossier) print(out io.Writer) error {
 	if a.ScoredAt != nil {
 		w.printf("scored\t%s, with models of version %d\n", *a.ScoredAt, a.Models)
 	}
+	if len(a.Approximate) > 0 {
+		w.printf("approximate\t%s\n", strings.Join(a.Approximate, ", "))
+	}
 	if a.explained {
 		for i := range a.Scores {
 			a.Scores[i].print(w)
@@ -252,8 +255,11 @@ func (s *shownScore) print(w *columned) {
 	for _, column := range s.inputs {
 		w.printf("  from %s\t%s\n", column, orNone(valueText(s.Inputs[column])))
 	}
-	if m := s.Model; m != nil {
+	for _, m := range s.Models {
 		w.printf("  model %s\t%s\n", m.Name, m.text())
+	}
+	if len(s.Approximate) > 0 {
+		w.printf("  approximate\t%s\n", strings.Join(s.Approximate, ", "))
 	}
 	for _, e := range s.Evidence {
 		if e.Person != nil {

@@ -45,13 +45,14 @@ func bookStand() (facts, []clickhouse.EventCount, []schemas.Model, []clickhouse.
 		"last_order": at(2), "identifiers": uint32(3), "loyalty_ids": uint32(1), "loyalty_points": int64(70), "loyalty_earned": int64(81), "loyalty_burned": int64(11),
 		"cart_skus": []string{"BOOT-1"}, "cart_quantity": schemas.Decimal(20000), "cart_value": schemas.Decimal(1600000), "cart_updated": at(30),
 		"category_affinity": map[string]any{"Boots": float32(0.25), "Shoes": float32(1.5), "Socks": float32(0.25)}, "channel_browse": map[string]any{"web": float32(1)},
-		"send_hour": uint8(25), "send_hour_best": uint8(167), "consent": map[string]any{"email_marketing": "granted"}, "consent_at": at(3), "scored_at": at(30), "models": uint32(3),
+		"send_hour": uint8(25), "send_hour_best": uint8(167), "consent": map[string]any{"email_marketing": "granted"}, "consent_at": at(3), "scored_at": at(30), "models": uint32(3), "approximate": []string{"visits", "cart"},
 		"recommended_skus": []string{"SOCK-1"}, "recommended_scores": []float32{0.75}, "recommended_reasons": []string{"goes with the cart's BOOT-1"},
 		"recency_quintile": uint8(5), "frequency_quintile": uint8(1), "monetary_quintile": uint8(3), "purchase_days": uint32(2), "nps": int8(9), "csat": int8(-1),
 		"satisfaction": float32(0.9), "answered_at": at(4), "email_engagement": float32(0.5), "email_sent": uint64(1), "alive_mbgnbd": float32(0.875)}
 	counts := []clickhouse.EventCount{{Type: "message_open", Events: 1, First: at(4), Last: at(4)}, {Type: "message_open", Machine: true, Events: 2, First: at(1), Last: at(5)},
 		{Type: "order", Events: 2, First: at(2), Last: at(6)}, {Type: "page_view", Events: 5, First: at(0), Last: at(30)}}
-	models := []schemas.Model{{Name: "rfm", Version: 3, FittedAt: at(24), People: 40, Parameters: []schemas.Parameter{{Name: "purchase_days_20", Value: 1}, {Name: "revenue_80", Value: 250.5}}}}
+	models := []schemas.Model{{Name: "bgnbd", Version: 2, FittedAt: at(12), People: 39, Parameters: []schemas.Parameter{{Name: "r", Value: 0.25}}},
+		{Name: "mbgnbd", Version: 3, FittedAt: at(24), People: 40, Parameters: []schemas.Parameter{{Name: "r", Value: 0.5}}}, {Name: "rfm", Version: 3, FittedAt: at(24), People: 40, Parameters: []schemas.Parameter{{Name: "purchase_days_20", Value: 1}, {Name: "revenue_80", Value: 250.5}}}}
 	orders := []clickhouse.OrderRow{{OrderID: "R-1", StoreID: "S-1", Channel: "store", Time: at(2), Net: 400000, Currency: "USD", Refunds: 1, Lines: []clickhouse.LineRow{
 		{Type: "order", Time: at(2), SKU: "SHOE-1", Name: "Running Shoe", Quantity: 10000, UnitPrice: 499000, Total: 499000},
 		{Type: "refund", Time: at(3), SKU: "SHOE-1", Quantity: -10000, UnitPrice: 99000, Total: -99000}}}}
@@ -190,19 +191,32 @@ type askedScore struct {
 	Version        int
 	Values, Inputs map[string]any
 	Formula        string
-	Model          *struct {
-		Name       string
-		Version    int
-		FittedAt   schemas.Time `json:"fitted_at"`
-		Parameters map[string]float64
-	}
-	Evidence []struct {
+	Models         []askedModel
+	Approximate    []string
+	Evidence       []struct {
 		Type            string
 		Person, Machine *struct {
 			Events      int
 			First, Last schemas.Time
 		}
 	}
+}
+
+type askedModel struct {
+	Name       string
+	Version    int
+	FittedAt   schemas.Time `json:"fitted_at"`
+	Parameters map[string]float64
+}
+
+// model gives a model that the score was computed with.
+func (s *askedScore) model(t *testing.T, name string) *askedModel {
+	t.Helper()
+	i := slices.IndexFunc(s.Models, func(m askedModel) bool { return m.Name == name })
+	if i < 0 {
+		t.Fatalf("%s has no model %s", s.Name, name)
+	}
+	return &s.Models[i]
 }
 
 func (a *shownPerson) score(t *testing.T, name string) *askedScore {

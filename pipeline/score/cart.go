@@ -84,6 +84,16 @@ func (s *Stage) dropOldest(l *leaf) {
 		at = &n.next
 	}
 	l.cartOps--
+	l.cut |= schemas.BoundCart
+}
+
+// oldestOp gives the time of the first change in a ledger, which has one.
+func (s *Stage) oldestOp(l *leaf) schemas.Time {
+	n := s.carts.At(l.cart)
+	for n.next != 0 {
+		n = s.carts.At(n.next)
+	}
+	return n.time
 }
 
 // appendOpsOf appends a leaf's ledger, latest change first.

@@ -80,6 +80,7 @@ func (s *Stage) cell(l *leaf, key uint32) *cell {
 		at = &b.next
 	}
 	if l.cellCount >= cellsMax {
+		l.cut |= schemas.BoundCategories
 		return nil
 	}
 	*at = s.blocks.Append(block{})

@@ -24,6 +24,8 @@ type folder struct {
 	sum     *totals // of the profile that was folded last
 	buyers  []*leaf // those of the leaves that have orders
 
+	visitsCut bool // there were more than visitsMax
+
 	candidates []candidate
 	best       []int32 // of the candidates
 	marks      []int32 // by SKU: where it stands among the candidates, if it does

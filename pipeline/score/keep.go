@@ -167,8 +167,11 @@ func (p *putter) entry(value []byte) {
 // leafMark tells that a stored leaf has all that this build keeps: it stands beside the channels that are present.
 const leafMark = 1 << 15
 
+// cutShift is where what something fell out of stands beside them.
+const cutShift = 16
+
 func appendLeaf(b []byte, l *leaf) []byte {
-	present := uint64(leafMark)
+	present := leafMark | uint64(l.cut)<<cutShift
 	for c := range l.channels {
 		if l.channels[c].events > 0 {
 			present |= 1 << c
@@ -220,6 +223,7 @@ func decodeLeaf(v []byte, l *leaf) error {
 			at.last = at.first + schemas.Time(r.varint())
 		}
 	}
+	l.cut = schemas.Bounds(present >> cutShift)
 	for _, n := range l.counters() {
 		*n = uint32(r.uvarint())
 	}

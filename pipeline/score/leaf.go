@@ -25,6 +25,7 @@ type leaf struct {
 	visitsUnsaved bool
 	tastesUnsaved bool // cells, viewed or bought
 	heldUnsaved   bool
+	cut           schemas.Bounds // what something fell out of
 
 	channels     [schemas.ChannelCount]seen
 	email        mailed

@@ -54,4 +54,27 @@ func (s *Stage) scores(g *generation, p *schemas.Profile, sc *schemas.Scores, at
 	s.loyalty(p, sc, sum)
 	s.margin(p, sc, t)
 	sc.Consent, sc.ConsentAt = t.consent, t.consentAt
+	sc.Approximate = s.approximate(p)
+}
+
+// approximate tells what fell out of the state of the profile that was folded last, as far as its scores miss it.
+func (s *Stage) approximate(p *schemas.Profile) (cut schemas.Bounds) {
+	if s.fold.visitsCut {
+		cut = schemas.BoundVisits
+	}
+	for _, i := range s.fold.leaves {
+		if int(i) >= s.leaves.Len() {
+			continue
+		}
+		l := s.leaves.At(i)
+		lost := l.cut
+		if l.sessionsGone > 0 { // an earlier build only counted them
+			lost |= schemas.BoundVisits
+		}
+		if lost&schemas.BoundCart != 0 && s.oldestOp(l) <= p.LastOrder {
+			lost &^= schemas.BoundCart // all that is forgotten is of carts that were bought
+		}
+		cut |= lost
+	}
+	return cut
 }

@@ -147,6 +147,7 @@ func (s *Stage) dropVisit(l *leaf) {
 	s.freeVisit(*at)
 	*at = 0
 	l.visitCount--
+	l.cut |= schemas.BoundVisits
 }
 
 func (s *Stage) freeVisit(i uint32) {
@@ -196,6 +197,7 @@ func (s *Stage) foldVisits(p *schemas.Profile) {
 	}
 	p.Sessions = counted + gone
 	// One leaf alone would remember no more of them, and people are the same however their history is divided among leaves.
+	f.visitsCut = len(f.visits) > visitsMax
 	f.visits = f.visits[max(0, len(f.visits)-visitsMax):]
 	s.lastSession(p)
 }

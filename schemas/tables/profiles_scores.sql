@@ -15,7 +15,7 @@ ALTER TABLE {database}.profiles {on_cluster}
     ADD COLUMN IF NOT EXISTS repeat_value_mean Decimal(18, 4) COMMENT 'Input of Gamma-Gamma: mean value of the purchase days after the first, in the column currency' AFTER next_order,
     ADD COLUMN IF NOT EXISTS expected_value Decimal(18, 4) COMMENT 'Value to be expected of a purchase day in the column currency, by Gamma-Gamma (Fader, Hardie 2013)' AFTER repeat_value_mean,
     ADD COLUMN IF NOT EXISTS lifetime_value Decimal(18, 4) COMMENT 'Margin to be expected of the coming 365 days, discounted, in the column currency: expected orders times expected_value' AFTER expected_value,
-    ADD COLUMN IF NOT EXISTS order_gap Float32 COMMENT 'Days between purchases, drawn towards the population''s median' AFTER lifetime_value,
+    ADD COLUMN IF NOT EXISTS order_gap Float32 COMMENT 'Days between purchases, drawn towards the population''s mean' AFTER lifetime_value,
     ADD COLUMN IF NOT EXISTS hiatus_churn Bool COMMENT 'Silent for longer than a multiple of order_gap: the hiatus rule (Wuebben, von Wangenheim 2008)' AFTER order_gap,
     ADD COLUMN IF NOT EXISTS churn Float32 COMMENT 'Probability that the person is no customer any more: 1 - alive_mbgnbd' AFTER hiatus_churn,
     ADD COLUMN IF NOT EXISTS purchase_propensity Float32 COMMENT 'Probability that the latest session, or the next one alike, buys: calibrated logistic regression by FTRL (McMahan et al. 2013)' AFTER churn,
@@ -57,4 +57,5 @@ ALTER TABLE {database}.profiles {on_cluster}
     ADD COLUMN IF NOT EXISTS goods_cost Decimal(18, 4) COMMENT 'Cost of the goods bought, net, in the column currency' AFTER margin,
     ADD COLUMN IF NOT EXISTS channel_cost Decimal(18, 4) COMMENT 'What messages, clicks and service on the channels cost, in the column currency' AFTER goods_cost,
     ADD COLUMN IF NOT EXISTS consent Map(LowCardinality(String), LowCardinality(String)) COMMENT 'granted or denied by purpose; a purpose that is not there was never answered, which is no consent' AFTER channel_cost,
-    ADD COLUMN IF NOT EXISTS consent_at DateTime64(3, 'UTC') COMMENT 'When the person answered about consent last; 1970-01-01 for never' AFTER consent
+    ADD COLUMN IF NOT EXISTS consent_at DateTime64(3, 'UTC') COMMENT 'When the person answered about consent last; 1970-01-01 for never' AFTER consent,
+    ADD COLUMN IF NOT EXISTS approximate Array(LowCardinality(String)) COMMENT 'Parts of the person''s state that something fell out of, so that scores made of them are approximate: visits, cart, categories; empty for none' AFTER consent_at

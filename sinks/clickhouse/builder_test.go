@@ -190,7 +190,8 @@ func (r *builder) scores() *schemas.Scores {
 		SendHourClicks: n32(), SendHourSends: n32(), Omnichannel: share(), Handovers: n32(), ChannelSwitches: n32(), Lines: n32(), PromotedLines: n32(),
 		Discount: r.decimal(), List: r.decimal(), DiscountShare: share(), DiscountDepth: share(), PriceSensitivity: share(), NPS: int8(r.IntN(12) - 1),
 		CSAT: int8(r.IntN(7) - 1), AnsweredAt: r.time(), Satisfaction: share(), LoyaltyPoints: r.Int64() - r.Int64(), LoyaltyEarned: r.Int64(),
-		LoyaltyBurned: r.Int64(), LoyaltyExpired: r.Int64(), Margin: r.decimal(), GoodsCost: r.decimal(), ChannelCost: r.decimal(), ConsentAt: r.time()}
+		LoyaltyBurned: r.Int64(), LoyaltyExpired: r.Int64(), Margin: r.decimal(), GoodsCost: r.decimal(), ChannelCost: r.decimal(), ConsentAt: r.time(),
+		Approximate: schemas.Bounds(r.IntN(8))}
 	for _, shares := range []*[schemas.ChannelCount]float32{&s.ChannelBrowse, &s.ChannelRespond, &s.ChannelBuy} {
 		for c := 1; c < schemas.ChannelCount; c++ {
 			if r.IntN(3) == 0 {

@@ -22,7 +22,8 @@ type scoreColumns struct {
 	reason                                                                words
 	skus, skuScores, reasons                                              array
 	consent                                                               dictionary
-	purpose, answer                                                       names
+	purpose, answer, bound                                                names
+	bounds                                                                array
 }
 
 // noScores stands for those of a person without: nothing is known, and nothing was answered.
@@ -58,6 +59,7 @@ func (c *scoreColumns) init() []named {
 	}
 	c.purpose, c.answer = newNames(schemas.PurposeNames()), newNames(states)
 	c.consent.keys, c.consent.values = &c.purpose, &c.answer
+	c.bound, c.bounds.items = newNames(schemas.BoundNames()), &c.bound
 	return c.named()
 }
 
@@ -78,6 +80,7 @@ func (c *scoreColumns) named() []named {
 		{"nps", &c.nps}, {"csat", &c.csat}, {"answered_at", &c.answered}, {"satisfaction", &c.satisfaction}, {"loyalty_points", &c.points},
 		{"loyalty_earned", &c.earned}, {"loyalty_burned", &c.burned}, {"loyalty_expired", &c.expired}, {"margin", &c.margin},
 		{"goods_cost", &c.goods}, {"channel_cost", &c.channels}, {"consent", &c.consent}, {"consent_at", &c.consented},
+		{"approximate", &c.bounds},
 	}
 }
 
@@ -109,6 +112,12 @@ func (c *scoreColumns) add(s *schemas.Scores) {
 	}
 	c.consent.end()
 	c.consented.add(int64(s.ConsentAt))
+	for bound := range schemas.BoundNames() {
+		if s.Approximate&(1<<bound) != 0 {
+			c.bound.add(uint8(bound))
+		}
+	}
+	c.bounds.end()
 }
 
 // addBuying writes what is known of past orders and to be expected of coming ones.

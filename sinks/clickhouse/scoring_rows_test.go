@@ -96,6 +96,12 @@ func addExpectedScores(r row, s *schemas.Scores) {
 			consent[schemas.Purpose(p).String()] = state.String()
 		}
 	}
+	var bounds []string
+	for bit, word := range []string{"visits", "cart", "categories"} {
+		if s.Approximate>>bit&1 == 1 {
+			bounds = append(bounds, word)
+		}
+	}
 	for column, v := range map[string]any{
 		"scored_at": s.At, "models": s.Models, "recency_quintile": s.RecencyQuintile, "frequency_quintile": s.FrequencyQuintile,
 		"monetary_quintile": s.MonetaryQuintile, "repeat_days": s.RepeatDays, "repeat_span": s.RepeatSpan, "tenure": s.Tenure, "alive_bgnbd": s.AliveBGNBD,
@@ -111,7 +117,7 @@ func addExpectedScores(r row, s *schemas.Scores) {
 		"recommended_skus": skus, "recommended_scores": scores, "recommended_reasons": reasons, "nps": s.NPS, "csat": s.CSAT, "answered_at": s.AnsweredAt,
 		"satisfaction": s.Satisfaction, "loyalty_points": s.LoyaltyPoints, "loyalty_earned": s.LoyaltyEarned, "loyalty_burned": s.LoyaltyBurned,
 		"loyalty_expired": s.LoyaltyExpired, "margin": s.Margin, "goods_cost": s.GoodsCost, "channel_cost": s.ChannelCost, "consent": consent,
-		"consent_at": s.ConsentAt,
+		"consent_at": s.ConsentAt, "approximate": bounds,
 	} {
 		r[column] = text(v)
 	}
