@@ -59,6 +59,7 @@ func benchParts() []benchPart {
 		{"latency", "from when a record is planned to be sent until its row is durable, under an open-loop load", (*benchRun).latency},
 		{"laws", "how the cost of an event grows", (*benchRun).laws},
 		{"stitching", "the identity engine on one thread beside label propagation in SQL", (*benchRun).stitching},
+		{"scoring", "the state of people and their scores on one thread, with few people and with many", (*benchRun).scoring},
 		{"views", "what the views for analysts take over many events", (*benchRun).views},
 		{"catchup", "making up after a kill -9, under load", (*benchRun).catchUp},
 		{"memory", "a process under a ceiling of its memory", (*benchRun).underCeiling},
@@ -124,7 +125,7 @@ func (b *benchRun) sizes() {
 }
 
 // shortParts are those of the short form: the comparisons that the targets are about, and what takes little time.
-var shortParts = []string{"versus", "insert", "latency", "laws", "views"}
+var shortParts = []string{"versus", "insert", "latency", "laws", "scoring", "views"}
 
 // chooseParts gives the parts that are named, or all of the form.
 func chooseParts(only string, isShort bool) ([]benchPart, error) {
