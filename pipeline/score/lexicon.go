@@ -11,7 +11,7 @@ type lexicon struct {
 
 // Bounds of the lexicons: what is beyond them is not told apart.
 const (
-	skusMax      = 1 << 28
+	skusMax      = 1 << 22
 	wordsMax     = 1 << 20
 	wordBytesMax = 256
 )
