@@ -70,9 +70,9 @@ func TestCustomersShowScores(t *testing.T) {
 	cfg := config(t)
 	s := open(t, cfg)
 	now := schemas.TimeOf(time.Now().UTC().Truncate(24 * time.Hour))
-	// Two repeat purchases, the last 213 days after the first, which was 272 days ago; scored 50 days ago.
+	// Two repeat purchases, the last 213 days after the first, which was 272 days ago; scored 50 days ago, at noon.
 	p := schemas.Profile{ID: id(1), Version: 2, Stage: schemas.JourneyRepeat, Orders: 3, PurchaseDays: 3, Currency: "EUR", FirstOrder: now - 272*schemas.Day, LastOrder: now - 59*schemas.Day,
-		Scores: &schemas.Scores{At: now - 50*schemas.Day, Models: 2, RepeatDays: 2, RepeatSpan: 213, Tenure: 222, AliveMBGNBD: 0.99, Gap: 12, NPS: 9, CSAT: -1,
+		Scores: &schemas.Scores{At: now - 50*schemas.Day + 12*schemas.Hour, Models: 2, RepeatDays: 2, RepeatSpan: 213, Tenure: 222, AliveMBGNBD: 0.99, Gap: 12, NPS: 9, CSAT: -1,
 			NextOrder: now - 5*schemas.Day, LifetimeValue: 7 * schemas.DecimalOne, Categories: []schemas.Weighed{{Word: "wine", Weight: 2}, {Word: "ale", Weight: 1}}}}
 	p.Scores.ChannelBuy[schemas.ChannelStore], p.Scores.ChannelBuy[schemas.ChannelWeb], p.Scores.ChannelBrowse[schemas.ChannelApp] = 0.7, 0.3, 1
 	p.Scores.Consent[schemas.PurposeSMSMarketing], p.Scores.Consent[schemas.PurposeAnalytics], p.Scores.Consent[schemas.PurposeAdsStorage] = 1, 1, 2
