@@ -6,6 +6,28 @@ import (
 	"testing"
 )
 
+// prompt runs lines of one command, with flags added to each.
+type prompt struct {
+	t       *testing.T
+	command string
+	flags   []string
+}
+
+// run gives what a line prints, and looks for parts of that.
+func (p prompt) run(line string, wantCode int, parts ...string) string {
+	p.t.Helper()
+	out, errs, code := seamline(p.t, append(append([]string{p.command}, strings.Fields(line)...), p.flags...)...)
+	for _, part := range parts {
+		if !strings.Contains(out+errs, part) {
+			p.t.Errorf("%s: %q is not in\n%s%s", line, part, out, errs)
+		}
+	}
+	if code != wantCode {
+		p.t.Errorf("%s: exit code %d, want %d\n%s%s", line, code, wantCode, out, errs)
+	}
+	return out
+}
+
 // TestIdentityCommandLine: the commands as operators type them, with what they print and their exit codes.
 func TestIdentityCommandLine(t *testing.T) {
 	t.Parallel()
@@ -17,19 +39,7 @@ func TestIdentityCommandLine(t *testing.T) {
 	k, c := &s.settings.Kafka, &s.settings.ClickHouse
 	connect := []string{"--kafka.brokers", k.Brokers, "--kafka.topics.identity", k.Identity, "--kafka.topics.clickstream", k.Clickstream, "--kafka.topics.email", k.Email,
 		"--kafka.topics.pos", k.POS, "--clickhouse.addr", c.Addr, "--clickhouse.database", c.Database, "--identity.key", s.settings.Identity.Key}
-	f := func(line string, wantCode int, parts ...string) string {
-		t.Helper()
-		out, errs, code := seamline(t, append(append([]string{"identity"}, strings.Fields(line)...), connect...)...)
-		for _, part := range parts {
-			if !strings.Contains(out+errs, part) {
-				t.Errorf("%s: %q is not in\n%s%s", line, part, out, errs)
-			}
-		}
-		if code != wantCode {
-			t.Errorf("%s: exit code %d, want %d\n%s%s", line, code, wantCode, out, errs)
-		}
-		return out
-	}
+	f := prompt{t, "identity", connect}.run
 	f("explain anonymous_id:phone anonymous_id:laptop", exitDone, "they are one person, by a chain of 2 links", "1. anonymous_id phone - user_id ***")
 	f("explain anonymous_id:phone anonymous_id:laptop --as-of 2026-09-01T12:03:30Z", exitDone, "as of 2026-09-01T12:03:30.000Z: they are apart")
 	f("explain anonymous_id:phone", exitDone, "anonymous_id phone: shared, identifier 1", "belongs to profile")

@@ -269,19 +269,7 @@ func (s *stand) profileCommands(alias, living string) {
 	t.Helper()
 	c := &s.settings.ClickHouse
 	connect := []string{"--clickhouse.addr", c.Addr, "--clickhouse.database", c.Database, "--identity.key", s.settings.Identity.Key}
-	f := func(line string, wantCode int, parts ...string) string {
-		t.Helper()
-		out, errs, code := seamline(t, append(append([]string{"profile"}, strings.Fields(line)...), connect...)...)
-		for _, part := range parts {
-			if !strings.Contains(out+errs, part) {
-				t.Errorf("%s: %q is not in\n%s%s", line, part, out, errs)
-			}
-		}
-		if code != wantCode {
-			t.Errorf("%s: exit code %d, want %d\n%s%s", line, code, wantCode, out, errs)
-		}
-		return out
-	}
+	f := prompt{t, "profile", connect}.run
 	f("show email:customer-17@example.com", exitDone, "profile  ", living, "repeat since 2026-09-05", "BOOT-1", "129.9 USD, 64.95 an order", "store S-1")
 	f("show "+alias, exitDone, living, "was "+alias+" until 2026-09-05")
 	f("explain "+living, exitDone, "rfm, version 1: fifth of the buyers", "events message_open, machines", "model rfm", "source")

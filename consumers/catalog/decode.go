@@ -80,12 +80,9 @@ func (d *Decoder) Decode(r *schemas.Record, value []byte, out *schemas.Decoded) 
 	clear(s.columns[:cap(s.columns)])
 }
 
-// byteOrderMark is what some exports put in front of UTF-8.
-var byteOrderMark = []byte("\uFEFF")
-
 // read tells a table from JSON.
 func (s *scratch) read(value []byte) {
-	value = bytes.TrimPrefix(value, byteOrderMark)
+	value = field.Unmarked(value)
 	reader := field.NewReader(value, s.out)
 	if kind := reader.Kind(); kind != field.KindObject && kind != field.KindArray && bytes.IndexByte(value, '\t') >= 0 {
 		s.table(value)

@@ -4,6 +4,7 @@
 package field
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -22,6 +23,12 @@ func (t *Text) UnmarshalJSON(b []byte) error {
 
 // String gives the text.
 func (t Text) String() string { return string(t) }
+
+// byteOrderMark is what some exports put in front of UTF-8.
+var byteOrderMark = []byte("\uFEFF")
+
+// Unmarked gives a payload without the mark that may stand in front of it.
+func Unmarked(value []byte) []byte { return bytes.TrimPrefix(value, byteOrderMark) }
 
 // Bool is a truth value that producers may also send as a number or a text.
 type Bool struct {

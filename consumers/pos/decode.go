@@ -4,7 +4,6 @@
 package pos
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"sync"
@@ -83,12 +82,9 @@ func (d *Decoder) Decode(r *schemas.Record, value []byte, out *schemas.Decoded) 
 	s.square, s.shopify = squareOrder{}, shopifyRefund{}
 }
 
-// byteOrderMark is what some exports put in front of UTF-8.
-var byteOrderMark = []byte("\uFEFF")
-
 // read tells the encodings of a record apart.
 func (s *scratch) read(value []byte) {
-	value = bytes.TrimPrefix(value, byteOrderMark)
+	value = field.Unmarked(value)
 	reader := field.NewReader(value, s.out)
 	switch reader.Kind() {
 	case field.KindObject, field.KindArray, field.KindString:

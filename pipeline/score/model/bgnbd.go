@@ -45,12 +45,8 @@ func (m BGNBD) LogLikelihood(cells []Cell) (float64, error) {
 	if !m.Valid() {
 		return 0, errParameters(m)
 	}
-	tidied, err := tidy(cells)
-	if err != nil {
-		return 0, err
-	}
 	c := m.coin()
-	return newCoinData(tidied, 0).likelihood(&c, nil), nil
+	return c.logLikelihood(cells)
 }
 
 // FitBGNBD finds the parameters of greatest likelihood of a histogram, from start (StartBGNBD, or those of the last fit). The order of

@@ -36,6 +36,14 @@ func (c *coin) buysWithin(t float64, x uint32, tx, T float64) float64 {
 	return -c.alive(x, tx, T) * math.Expm1(-(c.r+float64(x))*math.Log1p(t/(c.alpha+T)))
 }
 
+func (c *coin) logLikelihood(cells []Cell) (float64, error) {
+	tidied, err := tidy(cells)
+	if err != nil {
+		return 0, err
+	}
+	return newCoinData(tidied, c.extra).likelihood(c, nil), nil
+}
+
 // coinData is a histogram in the form that the likelihood is summed over: logarithms are needed once per distinct time, and gamma
 // functions once per distinct number of purchases.
 type coinData struct {

@@ -44,12 +44,8 @@ func (m MBGNBD) LogLikelihood(cells []Cell) (float64, error) {
 	if !m.Valid() {
 		return 0, errParameters(m)
 	}
-	tidied, err := tidy(cells)
-	if err != nil {
-		return 0, err
-	}
 	c := m.coin()
-	return newCoinData(tidied, 1).likelihood(&c, nil), nil
+	return c.logLikelihood(cells)
 }
 
 // FitMBGNBD finds the parameters of greatest likelihood of a histogram, as FitBGNBD does.
