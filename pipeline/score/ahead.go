@@ -56,11 +56,27 @@ func (s *Stage) readAhead(events []*schemas.Event) {
 	}
 	s.readLeaves(leaves[:len(events)], known)
 	for _, i := range leaves[:len(events)] {
-		if i != 0 && i < known {
+		if i < known {
 			l := s.leaves.At(i)
 			a.sum += uint64(s.blocks.At(l.cells).next) + uint64(s.recents.At(l.viewed)[0].at)
 		}
 	}
+	for n, i := range leaves[:len(events)] {
+		if e := events[n]; i < known && len(e.Items) == 1 && isAboutProduct(e.Type) {
+			a.sum += s.readCells(s.blocks.At(s.leaves.At(i).cells), &e.Items[0])
+		}
+	}
+}
+
+// readCells reads the cells of a product's category and brand, as far as a leaf's first block has them.
+func (s *Stage) readCells(b *block, it *schemas.Item) (sum uint64) {
+	category, brand := cellKey(kindCategory, s.words.known(it.Category)), cellKey(kindBrand, s.words.known(it.Brand))
+	for i, k := range &b.keys {
+		if k == category || k == brand {
+			sum += uint64(s.cellGroups.At(b.groups[i/groupCells])[i%groupCells].top)
+		}
+	}
+	return sum
 }
 
 // readLeaves reads the front of leaves, as far as they are there.

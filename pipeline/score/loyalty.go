@@ -67,7 +67,9 @@ func (y *Loyalty) earn(p *points, o *order) {
 	}
 	n := int64(paid/y.rules[i].per) * y.rules[i].points
 	p.earned += n
-	p.add(month(o.time), n)
+	if y.months > 0 { // else nothing expires
+		p.add(month(o.time), n)
+	}
 }
 
 func (r *earnRule) fits(o *order, paid schemas.Decimal) bool {

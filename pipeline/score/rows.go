@@ -24,7 +24,8 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 		b.Profiles = append(b.Profiles, schemas.Profile{Version: b.Number, CartSKUs: r.skus[len(r.skus):]})
 		s.row(r, &b.Profiles[len(b.Profiles)-1], t.Profile)
 	}
-	s.last.states, s.last.skus, s.last.words, s.last.brands, s.last.recommended = len(r.states), len(r.skus), len(r.words), len(r.brands), len(r.recommended)
+	r.needed.states = len(r.states)
+	s.last = r.needed
 	for _, t := range b.Touched {
 		s.journey(t.Profile).inBatch = false
 	}
@@ -42,7 +43,11 @@ type rows struct {
 	brands      []schemas.Weighed
 	recommended []schemas.Recommendation
 	scores      []schemas.Scores
+	needed      lengths // also of what had no room
 }
+
+// lengths of the lists of rows, in all.
+type lengths struct{ states, skus, words, brands, recommended int }
 
 func (s *Stage) newRows(n int) *rows {
 	return &rows{states: make([]byte, 0, s.last.states+s.last.states/8), skus: make([]string, 0, s.last.skus+s.last.skus/8),
@@ -59,6 +64,7 @@ func (s *Stage) row(r *rows, p *schemas.Profile, index uint32) {
 	}
 	j := s.journey(index)
 	p.Stage, p.StageSince, p.StageReason = j.stage, j.since, j.reason.String()
+	r.needed.skus += len(p.CartSKUs)
 	if n := len(p.CartSKUs); n <= cap(r.skus)-len(r.skus) { // else they have memory of their own
 		r.skus = r.skus[:len(r.skus)+n]
 	}
@@ -79,6 +85,9 @@ func (s *Stage) row(r *rows, p *schemas.Profile, index uint32) {
 
 // keep counts what a row's lists took of the common memory; where that was too small they have memory of their own.
 func (r *rows) keep(sc *schemas.Scores) {
+	r.needed.words += len(sc.Categories)
+	r.needed.brands += len(sc.Brands)
+	r.needed.recommended += len(sc.Recommended)
 	if n := len(sc.Categories); n <= cap(r.words)-len(r.words) {
 		r.words = r.words[:len(r.words)+n]
 	}

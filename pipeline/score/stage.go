@@ -94,7 +94,7 @@ type Stage struct {
 	readers  func(changed schemas.Fields) schemas.Fields // see Serve
 	unsaved  unsaved
 	space    *slab.Space
-	last     struct{ states, skus, words, brands, recommended int } // what the rows of the batch before needed
+	last     lengths // what the rows of the batch before needed
 	metrics  *metrics
 }
 

@@ -46,7 +46,7 @@ func (s *Stage) foldOrders(p *schemas.Profile) {
 		f.orders = s.appendOrdersOf(f.orders, l)
 	}
 	f.sum = &f.own
-	f.own = s.sumOrders()
+	s.sumOrders(f.sum)
 	if len(f.buyers) == 1 && len(f.orders) >= totalsKeptMin {
 		l := f.buyers[0]
 		if l.totals == 0 {
@@ -69,9 +69,13 @@ func (t *totals) fill(p *schemas.Profile, f *folder) {
 	p.Currency, p.OtherCurrency = f.currencyName(t.currency), t.otherCurrency
 }
 
-// sumOrders sums the collected orders. Amounts that name no currency count as in that of most of them.
-func (s *Stage) sumOrders() (sum totals) {
+// sumOrders sums the collected orders into sum. Amounts that name no currency count as in that of most of them.
+func (s *Stage) sumOrders(sum *totals) {
 	f := &s.fold
+	*sum = totals{}
+	if len(f.orders) == 0 {
+		return
+	}
 	sum.currency = s.mainCurrency()
 	f.days = f.days[:0]
 	for _, i := range f.orders {
@@ -109,7 +113,6 @@ func (s *Stage) sumOrders() (sum totals) {
 			sum.firstDay += o.net()
 		}
 	}
-	return sum
 }
 
 // addLines adds what the lines of an order say. What was given back of it takes the same share of its costs back.
