@@ -22,8 +22,8 @@ const (
 	scoreMost      = 10_000_000
 	scoreBytesMax  = 12 << 30 // that the state of the largest size may take
 	scoreFirst     = 6        // events per person before anything is measured
-	scoreChunk     = 4_000    // events in a batch
-	scoreChunks    = 120      // that are measured, half of them as updates alone
+	scoreChunk     = 2_000    // events in a batch
+	scoreChunks    = 200      // that are measured, half of them as updates alone
 	scoreSaveEvery = 40       // chunks between checkpoints
 )
 

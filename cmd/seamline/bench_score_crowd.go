@@ -15,10 +15,10 @@ const (
 	crowdSKUs       = 2_000
 	crowdCategories = 40
 	crowdBrands     = 60
-	crowdTaste      = 5 // categories that one person looks at
-	crowdVisit      = 8 // events of one visit, on average
-	crowdEvents     = 6 // events per person and day
-	crowdBuffer     = 4 * scoreChunk
+	crowdTaste      = 5          // categories that one person looks at
+	crowdVisit      = 8          // events of one visit, on average
+	crowdEvents     = 6          // events per person and day
+	crowdBuffer     = scoreChunk // of what came before nothing is read again
 )
 
 // scoreGraph says that every leaf is a person of its own.
@@ -65,7 +65,7 @@ func newScoreCrowd(people int) *scoreCrowd {
 
 func (c *scoreCrowd) anybody() uint32 { return 1 + c.rng.Uint32N(uint32(c.people)) }
 
-// batch draws the next events. They are valid until a few batches later.
+// batch draws the next events. They are valid until the next batch.
 func (c *scoreCrowd) batch() []*schemas.Event {
 	list := make([]*schemas.Event, scoreChunk)
 	for i := range list {
