@@ -50,6 +50,7 @@ type Config struct {
 // a row of theirs that went away would be as if the person had never been; nor have aliases, which resolve for ever.
 type Retention struct {
 	EventsDays, OrderLinesDays, IdentityLogDays, AudienceChangesDays, DeadLettersDays, CommitsDays int
+	JourneyChangesDays, ConsentsDays, SurveyAnswersDays                                            int
 }
 
 // DefaultConfig has the defaults of every setting.
@@ -87,6 +88,9 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.IntVar(&c.Retention.AudienceChangesDays, "clickhouse.retention.audience-changes", c.Retention.AudienceChangesDays, "days that entries and exits are kept; 0 for ever")
 	fs.IntVar(&c.Retention.DeadLettersDays, "clickhouse.retention.dead-letters", c.Retention.DeadLettersDays, "days that refused records are kept; 0 for ever")
 	fs.IntVar(&c.Retention.CommitsDays, "clickhouse.retention.commits", c.Retention.CommitsDays, "days that the rows of batches are kept; 0 for ever")
+	fs.IntVar(&c.Retention.JourneyChangesDays, "clickhouse.retention.journey-changes", c.Retention.JourneyChangesDays, "days that steps of journeys are kept; 0 for ever")
+	fs.IntVar(&c.Retention.ConsentsDays, "clickhouse.retention.consents", c.Retention.ConsentsDays, "days that answers about consent are kept, which prove what was agreed to; 0 for ever")
+	fs.IntVar(&c.Retention.SurveyAnswersDays, "clickhouse.retention.survey-answers", c.Retention.SurveyAnswersDays, "days that answers to surveys are kept; 0 for ever")
 }
 
 // plainName is what names of databases and clusters may be, so that they need no quotes anywhere.
@@ -154,6 +158,7 @@ func (r *Retention) tables() []kept {
 	return []kept{
 		{"events", "event_time", r.EventsDays}, {"order_lines", "time", r.OrderLinesDays}, {"identity_log", "time", r.IdentityLogDays},
 		{"audience_changes", "time", r.AudienceChangesDays}, {"dead_letters", "time", r.DeadLettersDays}, {"commits", "time", r.CommitsDays},
+		{"journey_changes", "time", r.JourneyChangesDays}, {"consents", "time", r.ConsentsDays}, {"survey_answers", "time", r.SurveyAnswersDays},
 	}
 }
 

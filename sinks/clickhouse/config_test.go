@@ -33,10 +33,11 @@ func TestFlags(t *testing.T) {
 		"-clickhouse.tls.server-name", "name", "-clickhouse.tls.skip-verify", "-clickhouse.compression", "zstd", "-clickhouse.properties", "json",
 		"-clickhouse.dial-timeout", "3s", "-clickhouse.write-timeout", "4s", "-clickhouse.connections", "5", "-clickhouse.fsync=false", "-clickhouse.squash.every", "6s", "-clickhouse.squash.min", "7", "-clickhouse.squash.grace", "8s", "-clickhouse.retention.events", "6",
 		"-clickhouse.retention.order-lines", "7", "-clickhouse.retention.identity-log", "8", "-clickhouse.retention.audience-changes", "9",
-		"-clickhouse.retention.dead-letters", "10", "-clickhouse.retention.commits", "11")
+		"-clickhouse.retention.dead-letters", "10", "-clickhouse.retention.commits", "11", "-clickhouse.retention.journey-changes", "12",
+		"-clickhouse.retention.consents", "13", "-clickhouse.retention.survey-answers", "14")
 	want := Config{Addr: "a:1,b:2", User: "u", Password: "p", Database: "shop", Cluster: "c", TLS: true, TLSCA: "ca", TLSCert: "cert", TLSKey: "key",
 		TLSServerName: "name", TLSSkipVerify: true, Compression: "zstd", Properties: "json", DialTimeout: 3e9, WriteTimeout: 4e9, Connections: 5, SquashEvery: 6e9, SquashMin: 7, SquashGrace: 8e9,
-		Retention: Retention{6, 7, 8, 9, 10, 11}}
+		Retention: Retention{6, 7, 8, 9, 10, 11, 12, 13, 14}}
 	if got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}

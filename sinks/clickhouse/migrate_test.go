@@ -146,7 +146,8 @@ func TestLaterMigration(t *testing.T) {
 func TestRetention(t *testing.T) {
 	t.Parallel()
 	cfg := config(t)
-	cfg.Retention = Retention{EventsDays: 30, OrderLinesDays: 31, IdentityLogDays: 32, AudienceChangesDays: 33, DeadLettersDays: 34, CommitsDays: 35}
+	cfg.Retention = Retention{EventsDays: 30, OrderLinesDays: 31, IdentityLogDays: 32, AudienceChangesDays: 33, DeadLettersDays: 34, CommitsDays: 35,
+		JourneyChangesDays: 36, ConsentsDays: 37, SurveyAnswersDays: 38}
 	s := open(t, cfg)
 	ttl := func() map[string]string {
 		found := map[string]string{}
@@ -157,7 +158,8 @@ func TestRetention(t *testing.T) {
 	}
 	for table, want := range map[string]string{"events": "toDateTime(event_time) + toIntervalDay(30)", "order_lines": "toDateTime(time) + toIntervalDay(31)",
 		"identity_log": "toDateTime(time) + toIntervalDay(32)", "audience_changes": "toDateTime(time) + toIntervalDay(33)",
-		"dead_letters": "toDateTime(time) + toIntervalDay(34)", "commits": "toDateTime(time) + toIntervalDay(35)"} {
+		"dead_letters": "toDateTime(time) + toIntervalDay(34)", "commits": "toDateTime(time) + toIntervalDay(35)",
+		"journey_changes": "toDateTime(time) + toIntervalDay(36)", "consents": "toDateTime(time) + toIntervalDay(37)", "survey_answers": "toDateTime(time) + toIntervalDay(38)"} {
 		if got := ttl()[table]; got != want {
 			t.Errorf("%s is kept for %q, want %q", table, got, want)
 		}
