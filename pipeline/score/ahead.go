@@ -90,3 +90,42 @@ func (s *Stage) readLeaves(leaves []uint32, known uint32) {
 	}
 	s.ahead.sum += sum
 }
+
+const (
+	rowsAhead   = 16 // rows that memory is read for at once
+	leavesAhead = 64 // most leaves of theirs
+)
+
+// readPeople reads what the rows of some profiles are made of.
+func (s *Stage) readPeople(people []schemas.Touch) {
+	f, known := &s.fold, uint32(s.leaves.Len())
+	f.leaves = f.leaves[:0]
+	for _, t := range people {
+		s.graph.Leaves(t.Profile, f.collect)
+		if len(f.leaves) >= leavesAhead {
+			break
+		}
+	}
+	leaves := f.leaves[:min(len(f.leaves), leavesAhead)]
+	s.readLeaves(leaves, known)
+	sum := uint64(0)
+	for _, i := range leaves {
+		if i < known {
+			l := s.leaves.At(i)
+			sum += uint64(l.channels[schemas.ChannelCount-1].last) + uint64(l.email.opens) + uint64(l.orders) + uint64(s.blocks.At(l.cells).next) +
+				uint64(s.recents.At(l.viewed)[0].at) + uint64(s.visits.At(l.visits).next)
+		}
+	}
+	for _, i := range leaves {
+		if i < known {
+			l := s.leaves.At(i)
+			sum += uint64(s.recents.At(l.bought)[0].at) + uint64(s.orders.At(l.orders).next)
+			for _, group := range s.blocks.At(l.cells).groups {
+				if group != 0 {
+					sum += uint64(s.cellGroups.At(group)[0].top) + uint64(s.cellGroups.At(group)[groupCells-1].top)
+				}
+			}
+		}
+	}
+	s.ahead.sum += sum
+}

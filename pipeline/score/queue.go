@@ -12,6 +12,7 @@ type deadlines struct {
 	minutes []int64 // sorted
 	keys    map[int64][]uint64
 	spare   [][]uint64
+	newest  int64 // minute that was begun last
 }
 
 func newDeadlines() deadlines { return deadlines{keys: map[int64][]uint64{}} }
@@ -28,7 +29,10 @@ func (d *deadlines) push(key uint64, t schemas.Time) {
 		d.minutes = slices.Insert(d.minutes, i, m)
 		if n := len(d.spare); n > 0 {
 			list, d.spare = d.spare[n-1][:0], d.spare[:n-1]
+		} else { // as long as that of the minute before became
+			list = make([]uint64, 0, max(16, len(d.keys[d.newest])*9/8))
 		}
+		d.newest = m
 	}
 	d.keys[m] = append(list, key)
 }

@@ -16,6 +16,9 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 	}
 	r := s.newRows(len(b.Touched))
 	for i, t := range b.Touched {
+		if i%rowsAhead == 0 {
+			s.readPeople(b.Touched[i:min(i+rowsAhead, len(b.Touched))])
+		}
 		if i%coolEvery == 0 {
 			if err := s.space.Cool(); err != nil {
 				return fmt.Errorf("score: rows of profiles: %w", err)
