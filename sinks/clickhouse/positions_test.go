@@ -71,7 +71,8 @@ func TestOrphansGo(t *testing.T) {
 	cfg := config(t)
 	s := open(t, cfg)
 	batch := func(number uint64) *schemas.Batch {
-		return &schemas.Batch{Number: number, Now: start, Events: []*schemas.Event{at("pos", 0, int64(number), 0)}, Rejects: []schemas.Reject{refused("pos", 1, int64(number), 0)}}
+		return &schemas.Batch{Number: number, Now: start, Events: []*schemas.Event{at("pos", 0, int64(number), 0)}, Rejects: []schemas.Reject{refused("pos", 1, int64(number), 0)},
+			StageChanges: []schemas.StageChange{{ProfileID: id(byte(number)), Time: start, To: schemas.JourneyVisitor, IsFirst: true}}}
 	}
 	for number := range uint64(4) {
 		write(t, s, batch(number+1))
@@ -87,7 +88,7 @@ func TestOrphansGo(t *testing.T) {
 	if err := s.Orphans(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
-	for table, column := range map[string]string{"events": "kafka_offset", "order_lines": "_batch", "dead_letters": "offset"} {
+	for table, column := range map[string]string{"events": "kafka_offset", "order_lines": "_batch", "journey_changes": "_batch", "dead_letters": "offset"} {
 		if got := positions(t, cfg, table, column); got != "1 2" {
 			t.Errorf("%s holds %s, want the rows of batches 1 and 2", table, got)
 		}
