@@ -106,7 +106,7 @@ func (s *Stage) lateInSession(b *schemas.Batch, key uint64, at *session, t, gap 
 	n, formers := 0, s.formers[:0]
 	last := at.spans[spansKept-1]
 	if last.end != 0 && t < last.start-gap {
-		// Later than all sessions that are kept: a session of its own, which the next late event of the same time finds again.
+		// Earlier than all sessions that are kept: a session of its own, which the next late event of the same time finds again.
 		return sessionID(key, t-t%gap)
 	}
 	for _, sp := range at.spans {
