@@ -215,7 +215,6 @@ type SessionAlias struct {
 // Account is a company, or another group, as of now: the fold of all people in it.
 type Account struct {
 	ID       string // the group's id as producers give it
-	Source   string // kind of producer that named it first
 	Version  uint64 // the batch that wrote it
 	People   uint32
 	Stage    JourneyStage // the furthest of its people's
@@ -228,5 +227,4 @@ type Account struct {
 	First    Time
 	Last     Time
 	Demo     Time // latest demo request; 0 for none
-	Traits   string
 }

@@ -64,6 +64,10 @@ const (
 // cellsMax bounds the cells of one leaf. Beyond it further categories and brands are not learned. It is whole blocks.
 const cellsMax = 600
 
+// answersMax is how many cells there may be beside those: consents, hours and channels always find room, and so do answers to some hundred
+// surveys.
+const answersMax = 600
+
 // cell gives a leaf's cell, and makes it where there is none; nil where there is no room for more.
 func (s *Stage) cell(l *leaf, key uint32) *cell {
 	at := &l.cells
@@ -73,18 +77,32 @@ func (s *Stage) cell(l *leaf, key uint32) *cell {
 			if k == key {
 				return &s.cellGroups.At(b.groups[i/groupCells])[i%groupCells]
 			}
-			if k == 0 {
+			if k == 0 && !l.refuses(key) {
 				return s.newCell(l, b, i, key)
+			}
+			if k == 0 {
+				return nil
 			}
 		}
 		at = &b.next
 	}
-	if l.cellCount >= cellsMax {
-		l.cut |= schemas.BoundCategories
+	if l.refuses(key) {
 		return nil
 	}
 	*at = s.blocks.Append(block{})
 	return s.newCell(l, s.blocks.At(*at), 0, key)
+}
+
+// refuses tells whether there is no room for a further cell.
+func (l *leaf) refuses(key uint32) bool {
+	if isTaste := kind(key>>kindBits) <= kindBrand; !isTaste {
+		return l.cellCount >= cellsMax+answersMax
+	}
+	if l.cellCount < cellsMax {
+		return false
+	}
+	l.cut |= schemas.BoundCategories
+	return true
 }
 
 // newCell makes a cell at a place of a block.

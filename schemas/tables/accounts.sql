@@ -1,7 +1,6 @@
 CREATE TABLE IF NOT EXISTS {database}.accounts {on_cluster}
 (
     id String COMMENT 'Company or other group, as producers name it',
-    source LowCardinality(String) COMMENT 'Kind of producer that named it first',
     people UInt32 COMMENT 'How many people act for it',
     stage LowCardinality(String) COMMENT 'The furthest stage of the journey of its people',
     events UInt64 COMMENT 'Events of its people',
@@ -13,7 +12,6 @@ CREATE TABLE IF NOT EXISTS {database}.accounts {on_cluster}
     first_seen DateTime64(3, 'UTC') COMMENT 'Time of the earliest event of its people',
     last_seen DateTime64(3, 'UTC') COMMENT 'Time of the latest event of its people',
     demo_at DateTime64(3, 'UTC') COMMENT 'Latest request for a demo; 1970-01-01 for never',
-    traits String COMMENT 'What producers said about it, a JSON object; empty for nothing' CODEC(ZSTD(1)),
     _batch UInt64 COMMENT 'Number of the batch that wrote the row; the newest row of a key counts' CODEC(Delta, ZSTD(1))
 )
 ENGINE = {replicated}ReplacingMergeTree(_batch)

@@ -221,9 +221,9 @@ func (r *builder) population(b *schemas.Batch) {
 	from, to := schemas.JourneyStage(r.IntN(schemas.JourneyCount)), schemas.JourneyStage(r.IntN(schemas.JourneyCount))
 	b.StageChanges = append(b.StageChanges, schemas.StageChange{ProfileID: r.id(), Time: r.time(), From: from, To: to, IsFirst: r.IntN(2) == 0, Reason: r.word()})
 	b.SessionAliases = append(b.SessionAliases, schemas.SessionAlias{SessionID: r.Uint64(), Became: r.Uint64()})
-	b.Accounts = append(b.Accounts, schemas.Account{ID: fmt.Sprint(b.Number, "/", r.fits, r.text(10)), Source: r.word(), Version: b.Number, People: r.Uint32(),
+	b.Accounts = append(b.Accounts, schemas.Account{ID: fmt.Sprint(b.Number, "/", r.fits, r.text(10)), Version: b.Number, People: r.Uint32(),
 		Stage: schemas.JourneyStage(r.IntN(schemas.JourneyCount)), Events: r.Uint64(), Sessions: r.Uint32(), Views: r.Uint64(), Orders: r.Int64() - r.Int64(),
-		Revenue: r.decimal(), Currency: r.word(), First: r.time(), Last: r.time(), Demo: r.time(), Traits: r.text(100)})
+		Revenue: r.decimal(), Currency: r.word(), First: r.time(), Last: r.time(), Demo: r.time()})
 }
 
 func (r *builder) audience(b *schemas.Batch) {

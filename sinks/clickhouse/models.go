@@ -70,8 +70,8 @@ func (t *sessionAliasTable) fill(b *schemas.Batch) []*block {
 // accountTable is the table accounts.
 type accountTable struct {
 	block
-	id, traits                 texts
-	source, currency           words
+	id                         texts
+	currency                   words
 	stage                      names
 	people, sessions           fixed[uint32]
 	events, views, batch       fixed[uint64]
@@ -88,10 +88,10 @@ func newAccountTable(database string) *accountTable {
 	}
 	t.stage = newNames(stages)
 	t.block = newBlock(database, "accounts",
-		named{"id", &t.id}, named{"source", &t.source}, named{"people", &t.people}, named{"stage", &t.stage}, named{"events", &t.events},
+		named{"id", &t.id}, named{"people", &t.people}, named{"stage", &t.stage}, named{"events", &t.events},
 		named{"sessions", &t.sessions}, named{"product_views", &t.views}, named{"orders", &t.orders}, named{"revenue", &t.revenue},
 		named{"currency", &t.currency}, named{"first_seen", &t.first}, named{"last_seen", &t.last}, named{"demo_at", &t.demo},
-		named{"traits", &t.traits}, named{"_batch", &t.batch})
+		named{"_batch", &t.batch})
 	return t
 }
 
@@ -100,7 +100,6 @@ func (t *accountTable) fill(b *schemas.Batch) []*block {
 	for i := range b.Accounts {
 		a := &b.Accounts[i]
 		t.id.add(a.ID)
-		t.source.add(a.Source)
 		t.people.add(a.People)
 		t.stage.add(uint8(a.Stage))
 		t.events.add(a.Events)
@@ -112,7 +111,6 @@ func (t *accountTable) fill(b *schemas.Batch) []*block {
 		t.first.add(int64(a.First))
 		t.last.add(int64(a.Last))
 		t.demo.add(int64(a.Demo))
-		t.traits.add(a.Traits)
 		t.batch.add(b.Number)
 		t.keyed.add(printText(a.ID))
 	}

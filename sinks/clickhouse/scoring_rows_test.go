@@ -58,9 +58,9 @@ func expectedScoring(b *schemas.Batch, put func(table string, values ...any)) {
 		put("session_aliases", "session_id", a.SessionID, "became", a.Became, "_batch", b.Number)
 	}
 	for _, a := range b.Accounts {
-		put("accounts", "id", a.ID, "source", a.Source, "people", a.People, "stage", a.Stage.String(), "events", a.Events, "sessions", a.Sessions,
+		put("accounts", "id", a.ID, "people", a.People, "stage", a.Stage.String(), "events", a.Events, "sessions", a.Sessions,
 			"product_views", a.Views, "orders", a.Orders, "revenue", a.Revenue, "currency", a.Currency, "first_seen", a.First, "last_seen", a.Last,
-			"demo_at", a.Demo, "traits", a.Traits, "_batch", b.Number)
+			"demo_at", a.Demo, "_batch", b.Number)
 	}
 }
 
