@@ -91,7 +91,7 @@ else
 endif
 
 profile: build ## measure the line anew for the compiler: writes cmd/seamline/default.pgo, by which `make build` optimises
-	@$(BUILD)/seamline bench --short --only mix --rounds 1 --out $(BUILD)/bench --cpuprofile $(BUILD)/default.pgo
+	@$(BUILD)/seamline bench --only mix --rounds 1 --out $(BUILD)/bench --cpuprofile $(BUILD)/default.pgo
 	@mv $(BUILD)/default.pgo cmd/seamline/default.pgo
 
 bench-short: build ## the comparisons that the targets are about, smaller, in less than five minutes
