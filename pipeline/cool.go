@@ -3,7 +3,7 @@ package pipeline
 import "github.com/seamline/seamline/schemas"
 
 // coolEvery is after how many moments or entries of state the ceiling of memory is kept. Each may come back to some dozen cold pages.
-const coolEvery = 64
+const coolEvery = 32
 
 // cooler keeps the ceiling every few steps of something that walks through the state, so that it does not depend on how soon another
 // goroutine gets its turn.

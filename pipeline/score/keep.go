@@ -105,37 +105,53 @@ func (x *lexicon) save(put *putter, kind byte) {
 	}
 }
 
+// cool keeps the ceiling of memory in a walk over what changed. What fails here fails at the next moment as well, and is told there.
+func (s *Stage) cool(n int) {
+	if n%coolEvery == 0 {
+		_ = s.space.Cool()
+	}
+}
+
 // saved empties the lists of what must be saved.
 func (s *Stage) saved() {
 	u := &s.unsaved
-	for _, i := range u.leaves {
+	for n, i := range u.leaves {
+		s.cool(n)
 		s.leaves.At(i).unsaved = false
 	}
-	for _, i := range u.orders {
+	for n, i := range u.orders {
+		s.cool(n)
 		s.orders.At(i).unsaved = false
 	}
-	for _, i := range u.carts {
+	for n, i := range u.carts {
+		s.cool(n)
 		s.leaves.At(i).cartUnsaved = false
 	}
-	for _, i := range u.visits {
+	for n, i := range u.visits {
+		s.cool(n)
 		s.leaves.At(i).visitsUnsaved = false
 	}
-	for _, i := range u.tastes {
+	for n, i := range u.tastes {
+		s.cool(n)
 		s.leaves.At(i).tastesUnsaved = false
 	}
-	for _, i := range u.stays {
+	for n, i := range u.stays {
+		s.cool(n)
 		s.leaves.At(i).stay.unsaved = false
 	}
-	for _, k := range u.sessions {
+	for n, k := range u.sessions {
+		s.cool(n)
 		at := s.sessions.Ref(k)
 		if at.unsaved = false; at.leaf != 0 {
 			s.leaves.At(at.leaf).heldUnsaved = false
 		}
 	}
-	for _, k := range u.cases {
+	for n, k := range u.cases {
+		s.cool(n)
 		s.cases.Ref(k).unsaved = false
 	}
-	for _, i := range u.journeys {
+	for n, i := range u.journeys {
+		s.cool(n)
 		s.journeys.At(i).unsaved = false
 	}
 	s.savedPopulation()
