@@ -79,9 +79,6 @@ func (s *Stage) touchAccount(word uint32) {
 func (s *Stage) accountOf() (word uint32) {
 	at := schemas.Time(0)
 	for _, i := range s.fold.leaves {
-		if int(i) >= s.leaves.Len() {
-			continue
-		}
 		if l := s.leaves.At(i); l.account != 0 && (word == 0 || l.accountAt > at || l.accountAt == at && l.account > word) {
 			word, at = l.account, l.accountAt
 		}

@@ -48,21 +48,25 @@ func (s *Stage) lookAhead(b *schemas.Batch, e *schemas.Event) {
 func (s *Stage) readAhead(events []*schemas.Event) {
 	var leaves [aheadEvents]uint32
 	a, known := &s.ahead, uint32(s.leaves.Len())
+	if known == 0 {
+		return
+	}
 	for i, e := range events {
-		leaves[i] = e.Leaf
-		if e.Leaf == 0 && e.Device != 0 && len(a.guesses) > 0 {
-			leaves[i] = a.guesses[e.Device&uint64(len(a.guesses)-1)]
+		guess := e.Leaf
+		if guess == 0 && e.Device != 0 && len(a.guesses) > 0 {
+			guess = a.guesses[e.Device&uint64(len(a.guesses)-1)]
+		}
+		if guess < known { // else nobody's leaf stands for it
+			leaves[i] = guess
 		}
 	}
-	s.readLeaves(leaves[:len(events)], known)
+	s.readLeaves(leaves[:len(events)])
 	for _, i := range leaves[:len(events)] {
-		if i < known {
-			l := s.leaves.At(i)
-			a.sum += uint64(s.blocks.At(l.cells).next) + uint64(s.recents.At(l.viewed)[0].at)
-		}
+		l := s.leaves.At(i)
+		a.sum += uint64(s.blocks.At(l.cells).next) + uint64(s.recents.At(l.viewed)[0].at)
 	}
 	for n, i := range leaves[:len(events)] {
-		if e := events[n]; i < known && len(e.Items) == 1 && isAboutProduct(e.Type) {
+		if e := events[n]; len(e.Items) == 1 && isAboutProduct(e.Type) {
 			a.sum += s.readCells(s.blocks.At(s.leaves.At(i).cells), &e.Items[0])
 		}
 	}
@@ -79,14 +83,12 @@ func (s *Stage) readCells(b *block, it *schemas.Item) (sum uint64) {
 	return sum
 }
 
-// readLeaves reads the front of leaves, as far as they are there.
-func (s *Stage) readLeaves(leaves []uint32, known uint32) {
+// readLeaves reads the front of leaves.
+func (s *Stage) readLeaves(leaves []uint32) {
 	sum := uint64(0)
 	for _, i := range leaves {
-		if i < known {
-			l := s.leaves.At(i)
-			sum += uint64(l.held.end) + uint64(l.stay.last) + uint64(l.cells) + uint64(l.channels[schemas.ChannelWeb].last)
-		}
+		l := s.leaves.At(i)
+		sum += uint64(l.held.end) + uint64(l.stay.last) + uint64(l.cells) + uint64(l.channels[schemas.ChannelWeb].last)
 	}
 	s.ahead.sum += sum
 }
@@ -98,7 +100,7 @@ const (
 
 // readPeople reads what the rows of some profiles are made of.
 func (s *Stage) readPeople(people []schemas.Touch) {
-	f, known := &s.fold, uint32(s.leaves.Len())
+	f := &s.fold
 	f.leaves = f.leaves[:0]
 	for _, t := range people {
 		s.graph.Leaves(t.Profile, f.collect)
@@ -107,23 +109,19 @@ func (s *Stage) readPeople(people []schemas.Touch) {
 		}
 	}
 	leaves := f.leaves[:min(len(f.leaves), leavesAhead)]
-	s.readLeaves(leaves, known)
+	s.readLeaves(leaves)
 	sum := uint64(0)
 	for _, i := range leaves {
-		if i < known {
-			l := s.leaves.At(i)
-			sum += uint64(l.channels[schemas.ChannelCount-1].last) + uint64(l.email.opens) + uint64(l.orders) + uint64(s.blocks.At(l.cells).next) +
-				uint64(s.recents.At(l.viewed)[0].at) + uint64(s.visits.At(l.visits).next)
-		}
+		l := s.leaves.At(i)
+		sum += uint64(l.channels[schemas.ChannelCount-1].last) + uint64(l.email.opens) + uint64(l.orders) + uint64(s.blocks.At(l.cells).next) +
+			uint64(s.recents.At(l.viewed)[0].at) + uint64(s.visits.At(l.visits).next)
 	}
 	for _, i := range leaves {
-		if i < known {
-			l := s.leaves.At(i)
-			sum += uint64(s.recents.At(l.bought)[0].at) + uint64(s.orders.At(l.orders).next)
-			for _, group := range s.blocks.At(l.cells).groups {
-				if group != 0 {
-					sum += uint64(s.cellGroups.At(group)[0].top) + uint64(s.cellGroups.At(group)[groupCells-1].top)
-				}
+		l := s.leaves.At(i)
+		sum += uint64(s.recents.At(l.bought)[0].at) + uint64(s.orders.At(l.orders).next)
+		for _, group := range s.blocks.At(l.cells).groups {
+			if group != 0 {
+				sum += uint64(s.cellGroups.At(group)[0].top) + uint64(s.cellGroups.At(group)[groupCells-1].top)
 			}
 		}
 	}

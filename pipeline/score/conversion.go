@@ -100,9 +100,6 @@ func (s *Stage) orderedAfter(leaf uint32, at schemas.Time) (first schemas.Time) 
 	f.leaves = f.leaves[:0]
 	s.graph.Leaves(s.graph.Owner(leaf), f.collect)
 	for _, i := range f.leaves {
-		if int(i) >= s.leaves.Len() {
-			continue
-		}
 		for o := s.leaves.At(i).orders; o != 0; o = s.orders.At(o).next {
 			if at2 := s.orders.At(o); at2.stands() && at2.time > at {
 				first = schemas.Earlier(first, at2.time)

@@ -31,7 +31,7 @@ type folder struct {
 	marks      []int32 // by SKU: where it stands among the candidates, if it does
 	currencies []coin
 	names      map[currency]string
-	collect    func(leaf uint32) // appends to leaves
+	collect    func(leaf uint32) // appends to leaves, if it has state
 }
 
 type cartLine struct {
@@ -54,9 +54,7 @@ func (s *Stage) profile(p *schemas.Profile, index uint32, reads schemas.Fields) 
 	s.graph.Leaves(index, f.collect)
 	slices.Sort(f.leaves)
 	for _, i := range f.leaves {
-		if int(i) < s.leaves.Len() {
-			s.addLeaf(p, s.leaves.At(i), reads)
-		}
+		s.addLeaf(p, s.leaves.At(i), reads)
 	}
 	s.graph.Count(p)
 	if reads&(schemas.FieldsSessions|schemas.FieldsScores) != 0 {

@@ -347,12 +347,8 @@ func (s *Stage) encodeProfile(b []byte) []byte {
 	b = append(b, stateFormat)
 	f := &s.fold
 	for _, i := range f.leaves {
-		// A leaf may be there before anything happened in it, made for what happens in another.
-		if int(i) >= s.leaves.Len() {
-			continue
-		}
 		l := s.leaves.At(i)
-		if l.isEmpty() {
+		if l.isEmpty() { // made for what happens in another
 			continue
 		}
 		b = binary.AppendUvarint(b, uint64(i))

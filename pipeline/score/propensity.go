@@ -299,9 +299,6 @@ func toInt(b bool) int {
 func (s *Stage) propensityOf(g *generation, sc *schemas.Scores) {
 	var latest *stay
 	for _, i := range s.fold.leaves {
-		if int(i) >= s.leaves.Len() {
-			continue
-		}
 		if at := &s.leaves.At(i).stay; at.first != 0 {
 			if latest == nil || at.last > latest.last || at.last == latest.last && at.device > latest.device {
 				latest = at

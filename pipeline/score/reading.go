@@ -16,10 +16,8 @@ func (l *leaf) readFor(e *schemas.Event) {
 // reading sets the time that the person spent reading pages and messages, and how many said so: plain sums over all leaves.
 func (s *Stage) reading(sc *schemas.Scores) {
 	for _, i := range s.fold.leaves {
-		if int(i) < s.leaves.Len() {
-			l := s.leaves.At(i)
-			sc.ReadingMS += l.readingMS
-			sc.ReadingPages += l.readingPages
-		}
+		l := s.leaves.At(i)
+		sc.ReadingMS += l.readingMS
+		sc.ReadingPages += l.readingPages
 	}
 }

@@ -67,11 +67,7 @@ func (s *Stage) row(r *rows, p *schemas.Profile, index uint32) {
 	}
 	j := s.journey(index)
 	p.Stage, p.StageSince, p.StageReason = j.stage, j.since, j.reason.String()
-	r.needed.skus += len(p.CartSKUs)
-	if n := len(p.CartSKUs); n <= cap(r.skus)-len(r.skus) { // else they have memory of their own
-		r.skus = r.skus[:len(r.skus)+n]
-	}
-	p.CartSKUs = slices.Clip(p.CartSKUs)
+	r.skus, p.CartSKUs = keep(r.skus, p.CartSKUs, &r.needed.skus)
 	if sc := s.early[index]; sc != nil && j.step <= s.earlySteps {
 		p.Scores = sc
 	} else {
@@ -79,28 +75,24 @@ func (s *Stage) row(r *rows, p *schemas.Profile, index uint32) {
 		p.Scores = &r.scores[len(r.scores)-1]
 		g := s.at(j.step)
 		s.scores(&g, p, p.Scores, j.looked)
-		r.keep(p.Scores)
+		sc := p.Scores
+		r.words, sc.Categories = keep(r.words, sc.Categories, &r.needed.words)
+		r.brands, sc.Brands = keep(r.brands, sc.Brands, &r.needed.brands)
+		r.recommended, sc.Recommended = keep(r.recommended, sc.Recommended, &r.needed.recommended)
 	}
 	from := len(r.states)
 	r.states = s.encodeProfile(r.states)
 	p.State = r.states[from:len(r.states):len(r.states)]
 }
 
-// keep counts what a row's lists took of the common memory; where that was too small they have memory of their own.
-func (r *rows) keep(sc *schemas.Scores) {
-	r.needed.words += len(sc.Categories)
-	r.needed.brands += len(sc.Brands)
-	r.needed.recommended += len(sc.Recommended)
-	if n := len(sc.Categories); n <= cap(r.words)-len(r.words) {
-		r.words = r.words[:len(r.words)+n]
+// keep gives the common memory behind a row's list that began where it ended, and the list, which can grow no further; where there was no
+// room it has memory of its own. It counts what was needed.
+func keep[T any](common, list []T, needed *int) ([]T, []T) {
+	*needed += len(list)
+	if len(list) <= cap(common)-len(common) {
+		common = common[:len(common)+len(list)]
 	}
-	if n := len(sc.Brands); n <= cap(r.brands)-len(r.brands) {
-		r.brands = r.brands[:len(r.brands)+n]
-	}
-	if n := len(sc.Recommended); n <= cap(r.recommended)-len(r.recommended) {
-		r.recommended = r.recommended[:len(r.recommended)+n]
-	}
-	sc.Categories, sc.Brands, sc.Recommended = slices.Clip(sc.Categories), slices.Clip(sc.Brands), slices.Clip(sc.Recommended)
+	return common, slices.Clip(list)
 }
 
 // coolEvery is after how many profiles, each on some dozen pages, the ceiling of memory is kept.

@@ -63,9 +63,6 @@ func (s *Stage) approximate(p *schemas.Profile) (cut schemas.Bounds) {
 		cut = schemas.BoundVisits
 	}
 	for _, i := range s.fold.leaves {
-		if int(i) >= s.leaves.Len() {
-			continue
-		}
 		l := s.leaves.At(i)
 		lost := l.cut
 		if l.sessionsGone > 0 { // an earlier build only counted them

@@ -132,7 +132,11 @@ func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) 
 	s.descriptions.Append(description{})
 	s.stocks.Append(stock{})
 	s.fold.names = map[currency]string{}
-	s.fold.collect = func(leaf uint32) { s.fold.leaves = append(s.fold.leaves, leaf) }
+	s.fold.collect = func(leaf uint32) {
+		if int(leaf) < s.leaves.Len() { // else nothing happened in it yet
+			s.fold.leaves = append(s.fold.leaves, leaf)
+		}
+	}
 	return s
 }
 

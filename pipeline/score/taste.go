@@ -45,9 +45,6 @@ func (s *Stage) foldTaste(now schemas.Time) *taste {
 	f.cells = f.cells[:0]
 	leaves := 0
 	for _, i := range f.leaves {
-		if int(i) >= s.leaves.Len() {
-			continue
-		}
 		l := s.leaves.At(i)
 		if l.cells != 0 {
 			leaves++

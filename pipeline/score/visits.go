@@ -174,9 +174,6 @@ func (s *Stage) foldVisits(p *schemas.Profile) {
 	f.visits = f.visits[:0]
 	holders, counted, gone := 0, uint32(0), uint32(0)
 	for _, i := range f.leaves {
-		if int(i) >= s.leaves.Len() {
-			continue
-		}
 		l := s.leaves.At(i)
 		gone += l.sessionsGone
 		if l.visitCount > 0 {
