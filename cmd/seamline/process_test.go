@@ -404,7 +404,7 @@ func TestEverySettingHasThreeNames(t *testing.T) {
 // TestDemo runs the demo as a newcomer does, for a few seconds.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	out, errs, code := seamline(t, "demo", "--for", "9s", "--shoppers", "300", "--history", "72h", "--rate", "50")
+	out, errs, code := seamline(t, "demo", "--for", "9s", "--shoppers", "900", "--history", "96h", "--rate", "50")
 	for _, want := range []string{"Customers across channels", "Cart abandoners", "The funnel", "clickhouse client --host 127.0.0.1", "kcat -b 127.0.0.1", "/metrics",
 		"records (", "Stopped; everything read was committed."} {
 		if !strings.Contains(out, want) {
