@@ -34,6 +34,9 @@ var scoring = []string{"profiles_scores", "profiles_stage_reason", "journey_chan
 	"customers_scores", "customer_timeline", "journey_funnel", "channel_switches", "spend_by_channel_count", "email_engagement", "split_tests", "sku_live",
 	"sku_affinity", "channel_results", "attribution"}
 
+// audiences is what migration 5 adds: contact data as hashes, and what audiences and their exports need.
+var audiences = []string{"contacts", "contacts_clear", "profiles_country"}
+
 // Migration is one step of the schema, forward only. Its statements may run again: each says IF NOT EXISTS or the like.
 type Migration struct {
 	Version    uint32 // from 1, without gaps
@@ -58,7 +61,8 @@ type Values struct {
 // Migrations lists all migrations in order. A further one names further files of this folder.
 func Migrations() []Migration {
 	return []Migration{{Version: 1, Name: "initial", Statements: read(initial...)}, {Version: 2, Name: "replay", Statements: read(replay...)},
-		{Version: 3, Name: "identity", Statements: read(identity...)}, {Version: 4, Name: "scoring", Statements: read(scoring...)}}
+		{Version: 3, Name: "identity", Statements: read(identity...)}, {Version: 4, Name: "scoring", Statements: read(scoring...)},
+		{Version: 5, Name: "audiences", Statements: read(audiences...)}}
 }
 
 // History is the table that remembers which migrations were applied. It is there before the first of them.

@@ -113,7 +113,8 @@ func TestReleasedMigrationsStay(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[uint32]string{1: "6137ce6a8f77659c19951e221d50dfa3065106fc97e078a1ef419d5c53188557",
 		2: "2a3902180e0124590afd37e37b54bdbdc7b900b047bcabe4d52bd259598edd53",
-		3: "fba346461267383da36cf4caf48bdcc5a6bfdaab38a48a5b28f63a7ed03cc1e0"} {
+		3: "fba346461267383da36cf4caf48bdcc5a6bfdaab38a48a5b28f63a7ed03cc1e0",
+		4: "ef644102afab4245bfe7470b4750979e5cb0eaadd6081d6571a6d03426436a35"} {
 		if got := Migrations()[version-1].Checksum(); got != want {
 			t.Errorf("migration %d has checksum %s, and databases that it was applied to know it as %s", version, got, want)
 		}
