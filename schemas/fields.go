@@ -16,9 +16,15 @@ const (
 	FieldsMessages                    // what happened to messages
 	FieldsIdentity                    // identifiers
 	FieldsStage                       // stage of the journey, and since when
-	FieldsScores                      // what is computed of all the others and of the population
+	FieldsConsent                     // answers about consent
+	FieldsScores                      // what is computed of all the others and of the population, but for the next two
+	FieldsBuying                      // scores that only orders and time change, such as churn, value, price sensitivity and points
+	FieldsAnswers                     // scores that only answers to surveys change
 	FieldsClock                       // nothing of the profile, but time passed
 )
+
+// FieldsScored has the groups that scoring computes: whoever reads one of them pays for all.
+const FieldsScored = FieldsScores | FieldsBuying | FieldsAnswers
 
 // FieldsAll has every group.
 const FieldsAll Fields = FieldsClock<<1 - 1

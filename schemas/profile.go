@@ -92,6 +92,10 @@ type Profile struct {
 
 	Email EmailTotals
 
+	// Filled in moments, where somebody reads consent; rows have it in Scores.
+	Consent   [PurposeCount]ConsentState
+	ConsentAt Time
+
 	Scores *Scores // nil where nobody reads them: in moments, but for rules that do
 
 	State []byte // serialized leaves; enough to go on from

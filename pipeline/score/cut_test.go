@@ -99,6 +99,9 @@ func (w *walk) step(t *testing.T, clock schemas.Time, e *schemas.Event, touched 
 		if p.Scores != nil {
 			p.Scores = cloneScores(p.Scores)
 			line += fmt.Sprintf(" %+v", *p.Scores)
+			if !w.isPartial && (p.Consent != p.Scores.Consent || p.ConsentAt != p.Scores.ConsentAt) {
+				t.Fatalf("consent %v at %s, in the scores %v at %s", p.Consent, p.ConsentAt, p.Scores.Consent, p.Scores.ConsentAt)
+			}
 		}
 		scores := p.Scores
 		p.Scores = nil
@@ -247,6 +250,13 @@ func differences(a, b schemas.Profile) (fields schemas.Fields) {
 		"StoreOrders", "OnlineOrders")
 	move(schemas.FieldsMessages, "Email")
 	move(schemas.FieldsStage, "Stage", "StageSince", "StageReason")
+	move(schemas.FieldsConsent, "Consent", "ConsentAt")
+	if x, y := a.Scores, b.Scores; x != nil && y != nil {
+		note(x.Lines == y.Lines && x.PromotedLines == y.PromotedLines && x.Discount == y.Discount && x.List == y.List && x.LoyaltyEarned == y.LoyaltyEarned &&
+			x.LoyaltyBurned == y.LoyaltyBurned && x.GoodsCost == y.GoodsCost, schemas.FieldsBuying)
+		note(x.NPS == y.NPS && x.CSAT == y.CSAT && x.AnsweredAt == y.AnsweredAt, schemas.FieldsAnswers)
+		note(x.Consent == y.Consent && x.ConsentAt == y.ConsentAt, schemas.FieldsConsent)
+	}
 	move(schemas.FieldsScores, "Scores")
 	move(schemas.FieldsIdentity, "UserIDs", "LoyaltyIDs", "Emails", "Phones", "Cards", "Devices", "Anonymous", "Identifiers")
 	if !reflect.DeepEqual(a, b) {
@@ -291,6 +301,14 @@ func TestCuts(t *testing.T) {
 					e.Type = schemas.TypeStockChange
 				}
 				e.OrderID = ""
+			case 5:
+				e.Type, e.OrderID = schemas.TypeConsentUpdate, ""
+				e.Consents = []schemas.Consent{{Purpose: schemas.Purpose(rng.IntN(schemas.PurposeCount)), State: schemas.ConsentGranted + schemas.ConsentState(rng.IntN(2))}}
+			case 6:
+				e.Type, e.OrderID = schemas.TypeSurveyAnswer, ""
+				e.Answer = schemas.Answer{Survey: "s", Kind: schemas.SurveyNPS, Score: int8(rng.IntN(11))}
+			case 7:
+				e.Type, e.OrderID, e.Channel = schemas.TypeMessageUnsubscribe, "", schemas.ChannelSMS
 			case 3:
 				e.Time -= schemas.Time(rng.IntN(3 * int(schemas.Day)))
 			}

@@ -57,13 +57,13 @@ func (s *Stage) profile(p *schemas.Profile, index uint32, reads schemas.Fields) 
 		s.addLeaf(p, s.leaves.At(i), reads)
 	}
 	s.graph.Count(p)
-	if reads&(schemas.FieldsSessions|schemas.FieldsScores) != 0 {
+	if reads&(schemas.FieldsSessions|schemas.FieldsScored) != 0 {
 		s.foldVisits(p)
 	}
-	if reads&(schemas.FieldsOrders|schemas.FieldsCart|schemas.FieldsScores) != 0 {
+	if reads&(schemas.FieldsOrders|schemas.FieldsCart|schemas.FieldsScored) != 0 {
 		s.foldOrders(p)
 	}
-	if reads&(schemas.FieldsCart|schemas.FieldsScores) != 0 {
+	if reads&(schemas.FieldsCart|schemas.FieldsScored) != 0 {
 		s.foldCart(p)
 	}
 	return true
@@ -90,7 +90,7 @@ func (s *Stage) addLeaf(p *schemas.Profile, l *leaf, reads schemas.Fields) {
 	if l.orders != 0 {
 		f.buyers = append(f.buyers, l)
 	}
-	if reads&(schemas.FieldsCart|schemas.FieldsScores) != 0 {
+	if reads&(schemas.FieldsCart|schemas.FieldsScored) != 0 {
 		f.ops = s.appendOpsOf(f.ops, l)
 	}
 }

@@ -184,7 +184,7 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 		t := &m.Touched[i]
 		s.look(t.Profile, m.Clock)
 		if t.Changed&schemas.FieldsClock != 0 {
-			t.Changed |= schemas.FieldsScores
+			t.Changed |= schemas.FieldsScored
 		}
 		// The elements' memory is that of moments before.
 		if n := len(m.Profiles); n < cap(m.Profiles) {
@@ -211,7 +211,10 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 		} else if s.place(b, p, t, m) && t.Changed != 0 {
 			t.Changed |= schemas.FieldsStage
 		}
-		if reads&schemas.FieldsScores != 0 && s.readers(schemas.FieldsScores) != 0 {
+		if reads&schemas.FieldsConsent != 0 && s.readers(schemas.FieldsConsent) != 0 {
+			s.foldConsent(p)
+		}
+		if reads&schemas.FieldsScored != 0 && s.readers(schemas.FieldsScored) != 0 {
 			p.Scores = &s.moment[i]
 			g := s.now()
 			s.scores(&g, p, p.Scores, m.Clock)

@@ -23,7 +23,7 @@ func (s *Stage) update(b *schemas.Batch, e *schemas.Event) (owner uint32, change
 	changed = schemas.FieldsSeen | schemas.FieldsScores
 	l := s.leaf(e.Leaf)
 	if e.OrderSign() != 0 {
-		changed |= schemas.FieldsOrders | schemas.FieldsCart // a sale closes the cart
+		changed |= schemas.FieldsOrders | schemas.FieldsCart | schemas.FieldsBuying // a sale closes the cart
 		if e.Type == schemas.TypeOrder {
 			s.orderIn(l, e)
 		}
@@ -39,7 +39,7 @@ func (s *Stage) update(b *schemas.Batch, e *schemas.Event) (owner uint32, change
 	}
 	l.readFor(e)
 	s.tastes(l, e)
-	s.consents(l, e)
+	changed |= s.consents(l, e)
 	s.belong(l, e)
 	return owner, changed | s.happen(l, e)
 }
@@ -86,7 +86,7 @@ func (s *Stage) happen(l *leaf, e *schemas.Event) schemas.Fields {
 		return schemas.FieldsCheckout
 	case schemas.TypeSurveyAnswer:
 		s.answer(l, e)
-		return 0
+		return schemas.FieldsAnswers
 	}
 	return l.message(e)
 }
