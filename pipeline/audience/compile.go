@@ -204,8 +204,9 @@ var fields = func() map[string]fieldAt {
 	all := map[string]fieldAt{}
 	t := reflect.TypeFor[environment]()
 	for i := range t.NumField() {
-		f := t.Field(i)
-		all[f.Tag.Get("expr")] = fieldAt{offset: f.Offset, kind: f.Type}
+		if f := t.Field(i); !f.Anonymous {
+			all[f.Tag.Get("expr")] = fieldAt{offset: f.Offset, kind: f.Type}
+		}
 	}
 	return all
 }()

@@ -53,10 +53,25 @@ type environment struct {
 	AppLastSeen   schemas.Time `expr:"app_last_seen"`
 	StoreLastSeen schemas.Time `expr:"store_last_seen"`
 
+	functions
+}
+
+// functions are what rules may call.
+type functions struct {
 	// Idle tells whether a time lies at least a span back. It is false for a time that never was.
 	Idle func(at schemas.Time, span int) bool `expr:"idle"`
 	// Within tells whether a time lies less than a span back.
 	Within func(at schemas.Time, span int) bool `expr:"within"`
+
+	// What the windows of a rule, by their number in it, hold at the instant; see window. Rules write them as calls of count and the like.
+	Count    func(window int) int          `expr:"window_count"`
+	AtLeast  func(window, count int) bool  `expr:"window_at_least"`
+	Sum      func(window int) float64      `expr:"window_sum"`
+	First    func(window int) schemas.Time `expr:"window_first"`
+	Last     func(window int) schemas.Time `expr:"window_last"`
+	Sequence func(window int) bool         `expr:"window_sequence"`
+	// Member tells whether the profile is in another audience of those that a rule names.
+	Member func(other int) bool `expr:"window_member"`
 }
 
 // fieldNames lists the names that rules may use, sorted.
@@ -94,7 +109,7 @@ func (e *evaluator) before(edge schemas.Time) bool {
 
 // look sets the profile that rules are run over.
 func (e *evaluator) look(p *schemas.Profile) {
-	idle, within := e.env.Idle, e.env.Within
+	calls := e.env.functions
 	web, app, store := &p.Channels[schemas.ChannelWeb], &p.Channels[schemas.ChannelApp], &p.Channels[schemas.ChannelStore]
 	e.env = environment{
 		Stage: p.Stage.String(), StageSince: p.StageSince, FirstSeen: p.FirstSeen, LastSeen: p.LastSeen, Events: int(p.Events),
@@ -107,7 +122,7 @@ func (e *evaluator) look(p *schemas.Profile) {
 		EmailClicks: int(p.Email.Clicks), EmailBounces: int(p.Email.Bounces), Unsubscribes: int(p.Email.Unsubscribes),
 		Complaints: int(p.Email.Complaints), LastOpen: p.Email.LastOpen, LastClick: p.Email.LastClick,
 		WebEvents: int(web.Events), AppEvents: int(app.Events), StoreEvents: int(store.Events),
-		WebLastSeen: web.LastSeen, AppLastSeen: app.LastSeen, StoreLastSeen: store.LastSeen, Idle: idle, Within: within,
+		WebLastSeen: web.LastSeen, AppLastSeen: app.LastSeen, StoreLastSeen: store.LastSeen, functions: calls,
 	}
 }
 
