@@ -101,11 +101,14 @@ func parseRule(node *yaml.Node) (Rule, error) {
 		return Rule{}, fmt.Errorf("audience %s: when is empty", f.Name)
 	}
 	r := Rule{Name: f.Name, Description: f.Description, When: f.When}
-	spans := &spanPatcher{}
-	program, err := expr.Compile(f.When, expr.Env(&environment{}), expr.AsBool(), expr.Patch(spans), expr.DisableAllBuiltins(), expr.EnableBuiltin("any"), expr.EnableBuiltin("all"),
+	spans, consents := &spanPatcher{}, &consentPatcher{}
+	program, err := expr.Compile(f.When, expr.Env(&environment{}), expr.AsBool(), expr.Patch(spans), expr.Patch(consents), expr.DisableAllBuiltins(), expr.EnableBuiltin("any"), expr.EnableBuiltin("all"),
 		expr.EnableBuiltin("len"), expr.EnableBuiltin("none"), expr.EnableBuiltin("count"))
 	if spans.err != nil {
 		err = spans.err // says more than the type error that follows from it
+	}
+	if consents.err != nil {
+		err = consents.err
 	}
 	if err != nil {
 		return Rule{}, fmt.Errorf("audience %s: when: %w%s", f.Name, err, suggestion(err))
