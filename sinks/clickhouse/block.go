@@ -60,6 +60,8 @@ var keys = map[string]string{
 	"commits":          "pipeline, batch",
 	"state_backups":    "pipeline, generation, batch, part",
 	"squash_points":    "epoch, step",
+	"export_changes":   "audience, platform, sequence, snapshot",
+	"export_snapshots": "audience, platform, number",
 }
 
 // named is a column and its name.

@@ -51,8 +51,8 @@ type ChangedColumn struct{ Name, Live, Other string }
 // bookkeeping are columns that tell how and when a row was written, not what it says, by table or for all.
 var bookkeeping = map[string][]string{"": {"_batch", "_version", "version", "processed_time"}, "dead_letters": {"time"}}
 
-// apart are tables about batches, state and squashing, which no comparison is about.
-var apart = []string{"commits", "state_backups", "squash_points"}
+// apart are tables about batches, state, squashing and exports, which no comparison is about.
+var apart = []string{"commits", "state_backups", "squash_points", "export_changes", "export_snapshots"}
 
 // personPlace stands in an expression for the person that a row belongs to now. Rows of squashedTables are compared by that person, since
 // one database may have been squashed.
