@@ -54,6 +54,7 @@ type Batch struct {
 	IDs          []uint64 // the memory behind the events' IdentifierIDs
 	Decisions    []Decision
 	Identifiers  []IdentifierRow // new or changed
+	Contacts     []ContactRow    // told for the first time, or other than before; of one key the last counts
 	Aliases      []Alias         // made, changed or, where a profile resolves to itself, taken back
 	Attributions []Attribution
 	Touched      []Touch // every profile that a moment of the batch touched, once, in order of index
@@ -82,6 +83,7 @@ func (b *Batch) Reset() {
 	clear(b.Events)
 	clear(b.Decisions)
 	clear(b.Identifiers)
+	clear(b.Contacts)
 	clear(b.Profiles)
 	clear(b.Models)
 	clear(b.Accounts)
@@ -91,7 +93,7 @@ func (b *Batch) Reset() {
 	*b = Batch{
 		Ranges: b.Ranges[:0], Records: b.Records[:0], Events: b.Events[:0], Rejects: b.Rejects[:0], Dropped: b.Dropped[:0],
 		Arenas: b.Arenas, IDs: b.IDs[:0],
-		Decisions: b.Decisions[:0], Identifiers: b.Identifiers[:0], Aliases: b.Aliases[:0], Attributions: b.Attributions[:0], Touched: b.Touched[:0],
+		Decisions: b.Decisions[:0], Identifiers: b.Identifiers[:0], Contacts: b.Contacts[:0], Aliases: b.Aliases[:0], Attributions: b.Attributions[:0], Touched: b.Touched[:0],
 		Profiles: b.Profiles[:0], StageChanges: b.StageChanges[:0], Models: b.Models[:0], SessionAliases: b.SessionAliases[:0], Accounts: b.Accounts[:0], Memberships: b.Memberships[:0], Changes: b.Changes[:0], Took: b.Took[:0],
 	}
 }

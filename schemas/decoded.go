@@ -28,6 +28,7 @@ type Decoded struct {
 	identifiers slab[Identifier] // of all events, one behind the other, so that they are walked over in the order of memory
 	items       slab[Item]
 	consents    slab[Consent]
+	contacts    slab[Contact]
 }
 
 // Marks are notes on the text of a record, taken in one pass over it, so that its readers need not search its bytes again. They belong to
@@ -57,6 +58,7 @@ func (d *Decoded) Reset() {
 	d.identifiers.reset()
 	d.items.reset()
 	d.consents.reset()
+	d.contacts.reset()
 	clear(d.Rejects)
 	d.Events, d.Rejects, d.Dropped = d.Events[:0], d.Rejects[:0], d.Dropped[:0]
 	d.Element, d.record, d.Marks.Text = 0, nil, nil
@@ -74,7 +76,7 @@ func (d *Decoded) Grow(events int) {
 func (d *Decoded) Begin(r *Record) { d.record, d.Element, d.Marks.Text = r, 0, nil }
 
 // Event appends an empty event for the caller to fill and gives a pointer that is valid until the next call. Until then, identifiers,
-// items and consents may be appended to it.
+// items, consents and contacts may be appended to it.
 func (d *Decoded) Event() *Event {
 	d.close()
 	if len(d.Events) < cap(d.Events) {
@@ -84,7 +86,7 @@ func (d *Decoded) Event() *Event {
 	}
 	e := &d.Events[len(d.Events)-1]
 	e.Record, e.Element = d.record, d.Element
-	e.Identifiers, e.Items, e.Consents = d.identifiers.rest(), d.items.rest(), d.consents.rest()
+	e.Identifiers, e.Items, e.Consents, e.Contacts = d.identifiers.rest(), d.items.rest(), d.consents.rest(), d.contacts.rest()
 	return e
 }
 
@@ -98,7 +100,8 @@ func (d *Decoded) item(it Item) []Item {
 func (d *Decoded) close() {
 	if last := len(d.Events) - 1; last >= 0 {
 		e := &d.Events[last]
-		e.Identifiers, e.Items, e.Consents = d.identifiers.keep(e.Identifiers), d.items.keep(e.Items), d.consents.keep(e.Consents)
+		e.Identifiers, e.Items = d.identifiers.keep(e.Identifiers), d.items.keep(e.Items)
+		e.Consents, e.Contacts = d.consents.keep(e.Consents), d.contacts.keep(e.Contacts)
 	}
 }
 
@@ -109,7 +112,8 @@ func (d *Decoded) Discard() {
 	clear(e.Identifiers)
 	clear(e.Items)
 	clear(e.Consents)
-	d.identifiers.open, d.items.open, d.consents.open = false, false, false
+	clear(e.Contacts)
+	d.identifiers.open, d.items.open, d.consents.open, d.contacts.open = false, false, false, false
 	e.reset()
 	d.Events = d.Events[:last]
 }

@@ -82,6 +82,7 @@ type Event struct {
 	Items        []Item   `json:"items,omitempty"`
 
 	Consents  []Consent `json:"consents,omitempty"`   // of consent_update: answers by purpose
+	Contacts  []Contact `json:"contacts,omitempty"`   // what traits and addresses say of the person, for hashes only; nil for most events
 	Answer    Answer    `json:"answer,omitzero"`      // of survey_answer
 	AccountID string    `json:"account_id,omitempty"` // company or other group that the person acts for
 	Redeemed  Decimal   `json:"redeemed,omitempty"`   // part of an order's amount that was paid with loyalty points or vouchers
