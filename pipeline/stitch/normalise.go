@@ -5,8 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/nyaruka/phonenumbers"
-	"golang.org/x/text/unicode/norm"
+	"github.com/seamline/seamline/schemas/contact"
 )
 
 // Normaliser is how values of a namespace are brought into one form, so that equal people compare equal.
@@ -60,9 +59,9 @@ func normaliseAny(n Normaliser, value, region string) (string, bool) {
 	case NormaliseCode:
 		return code(value)
 	case NormaliseEmail:
-		return email(value)
+		return contact.Email(value)
 	case NormalisePhone:
-		return phone(value, region)
+		return contact.Phone(value, region)
 	}
 	return value, true
 }
@@ -106,47 +105,6 @@ func code(value string) (string, bool) {
 		return -1
 	}, value)
 	return value, value != ""
-}
-
-func email(value string) (string, bool) {
-	value = strings.TrimPrefix(value, "mailto:")
-	// "Name <address>" appears in provider payloads.
-	if open := strings.LastIndexByte(value, '<'); open >= 0 && strings.HasSuffix(value, ">") {
-		value = strings.TrimSpace(value[open+1 : len(value)-1])
-	}
-	at := strings.IndexByte(value, '@')
-	if at < 1 || at == len(value)-1 || strings.IndexByte(value[at+1:], '@') >= 0 || strings.ContainsAny(value, " \t\r\n,;") {
-		return "", false
-	}
-	return strings.ToLower(norm.NFC.String(value)), true
-}
-
-// phone gives E.164. A number that already has that form is not parsed again, since parsing costs a microsecond and more.
-func phone(value, region string) (string, bool) {
-	if isNANP(value) {
-		return value, true
-	}
-	if strings.HasPrefix(value, "00") {
-		value = "+" + value[2:]
-	}
-	number, err := phonenumbers.Parse(value, region)
-	if err != nil || !phonenumbers.IsPossibleNumber(number) {
-		return "", false
-	}
-	return phonenumbers.Format(number, phonenumbers.E164), true
-}
-
-// isNANP tells whether a value is +1 and ten digits: the one E.164 form in which no trunk prefix can hide.
-func isNANP(value string) bool {
-	if len(value) != 12 || value[0] != '+' || value[1] != '1' || value[2] < '2' {
-		return false
-	}
-	for i := 2; i < len(value); i++ {
-		if value[i] < '0' || value[i] > '9' {
-			return false
-		}
-	}
-	return true
 }
 
 // display gives what analysts may see: device-like values in clear, personal ones masked.
