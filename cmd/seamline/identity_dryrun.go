@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seamline/seamline/consumers/decode"
-	consumer "github.com/seamline/seamline/consumers/kafka"
 	"github.com/seamline/seamline/pipeline/dedup"
 	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/pipeline/stitch"
@@ -75,22 +74,15 @@ func (o *dryRunOptions) validate(s *settings, args []string) error {
 // consumer group, and commits nothing.
 func dryRun(ctx context.Context, s *settings, opt dryRunOptions) (report *dryReport, err error) {
 	s = s.withinMemory()
-	dir, err := os.MkdirTemp("", "seamline-dry-run-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	space, err := slab.NewSpace(slab.Config{Dir: dir, CeilingBytes: s.stateBytes()})
-	if err != nil {
-		return nil, err
-	}
-	keeping, cancel := context.WithCancel(ctx)
-	kept := make(chan error, 1)
-	go func() { kept <- space.Keep(keeping) }()
-	defer func() {
-		cancel()
-		err = errors.Join(err, <-kept, space.Close())
-	}()
+	err = inPassing(ctx, s, func(space *slab.Space) error {
+		report, err = dryRunIn(ctx, s, space, opt)
+		return err
+	})
+	return report, err
+}
+
+// dryRunIn is dryRun with memory for its state.
+func dryRunIn(ctx context.Context, s *settings, space *slab.Space, opt dryRunOptions) (*dryReport, error) {
 	f, err := newDryFold(s, opt.rules, space)
 	if err != nil {
 		return nil, err
@@ -125,59 +117,22 @@ func dryRunLog(ctx context.Context, s *settings, f *dryFold, opt dryRunOptions) 
 	return f.report(s, opt)
 }
 
-// existing gives the feeds whose topics exist.
-func existing(ctx context.Context, cfg consumer.Config) ([]schemas.Feed, error) {
-	var found []schemas.Feed
-	for _, feed := range feeds() {
-		switch _, err := consumer.Starts(ctx, cfg, []schemas.Feed{feed}); {
-		case err == nil:
-			found = append(found, feed)
-		case !consumer.IsMissing(err):
-			return nil, err
-		}
-	}
-	if len(found) == 0 {
-		return nil, errors.New("none of the topics exists")
-	}
-	return found, nil
-}
-
 // topics folds all records that the topics have at the start.
 func (f *dryFold) topics(ctx context.Context, s *settings, space *slab.Space, log *slog.Logger) error {
-	read, err := existing(ctx, s.Kafka)
-	if err != nil {
-		return err
-	}
 	reg := prometheus.NewRegistry()
-	source, err := consumer.Open(ctx, s.Kafka, consumer.Options{Feeds: read, Now: time.Now, UntilCaughtUp: true, Report: func(error) {}, Log: log, Registry: reg})
-	if err != nil {
-		return fmt.Errorf("open topics: %w", err)
-	}
-	defer source.Close()
 	before := []schemas.Stage{decode.New(s.Decode, sources(s), reg), dedup.New(s.Dedup, space, reg)}
-	var b schemas.Batch
-	for {
-		b.Reset()
-		b.Number++
-		switch err := source.Next(ctx, &b); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		}
+	return readTopics(ctx, s, 0, log, func(b *schemas.Batch) error {
 		for _, stage := range before {
-			if err := stage.Apply(&b); err != nil {
+			if err := stage.Apply(b); err != nil {
 				return fmt.Errorf("%s: %w", stage.Name(), err)
 			}
 		}
 		f.records += uint64(len(b.Records))
-		if err := f.fold(&b); err != nil {
+		if err := f.fold(b); err != nil {
 			return err
 		}
-		if err := space.Trim(); err != nil {
-			return err
-		}
-	}
+		return space.Trim()
+	})
 }
 
 // logBatchEvents is how many links of the log make a batch.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seamline/seamline/pipeline"
 	"github.com/seamline/seamline/pipeline/slab"
 	"github.com/seamline/seamline/pipeline/stitch"
 	"github.com/seamline/seamline/schemas"
@@ -101,7 +102,7 @@ func (d *drySide) fold(b *schemas.Batch, ends [][2]uint64, each func(e *schemas.
 	for i := range d.batch.Decisions {
 		d.count(&d.batch.Decisions[i])
 	}
-	return d.stage.Save(nowhere{}) // or it would remember for ever what there is to save
+	return d.stage.Save(pipeline.Nowhere{}) // or it would remember for ever what there is to save
 }
 
 // number notes which numbers of the log an event's identifiers are. Two of one namespace stand in the event's order.
@@ -147,10 +148,3 @@ func (d *drySide) count(x *schemas.Decision) {
 	}
 	d.counts[key]++
 }
-
-// nowhere takes state that nobody keeps.
-type nowhere struct{}
-
-func (nowhere) Put([]byte, []byte) error         { return nil }
-func (nowhere) Delete([]byte) error              { return nil }
-func (nowhere) DeleteRange([]byte, []byte) error { return nil }
