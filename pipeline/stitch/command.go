@@ -115,6 +115,7 @@ func (s *Stage) erase(id uint32, rule string) {
 	var links []uint32
 	s.g.eachLink(id, func(i uint32, l *link) { links = append(links, i) })
 	s.withdraw(id, links, linkRetracted|linkForbidden)
+	s.untell(id)
 	r := s.g.rows.At(id)
 	s.g.nodes.At(id).flags |= isErased
 	s.g.profileOf(id) // its id derives from the hash

@@ -39,8 +39,9 @@ const (
 	inUnsaved
 	inUnsavedClaims
 	inRegion // while a region is folded
+	isTold   // its own contact data is in the table contacts
 
-	storedFlags = isBlocked | isKiosk | isQuarantined | isExempt | isErased
+	storedFlags = isBlocked | isKiosk | isQuarantined | isExempt | isErased | isTold
 )
 
 func (n *node) is(f nodeFlags) bool { return n.flags&f != 0 }
@@ -117,9 +118,10 @@ type graph struct {
 	claims    *slab.Slab[claim]
 	freeClaim uint32 // list of claims to use again
 	texts     *slab.Slab[text]
-	position  uint64 // of the last decision
-	alive     int    // profiles that are not merged away
-	kept      int    // links that are not void
+	told      *slab.Table[uint64, told] // contact data by identifier and kind
+	position  uint64                    // of the last decision
+	alive     int                       // profiles that are not merged away
+	kept      int                       // links that are not void
 }
 
 func newGraph(key []byte, space *slab.Space) *graph {
@@ -132,6 +134,7 @@ func newGraph(key []byte, space *slab.Space) *graph {
 		nodes: slab.NewSlab[node](space), rows: slab.NewSlab[row](space), leaves: slab.NewSlab[leaf](space),
 		profiles: slab.NewSlab[profile](space), links: slab.NewSlab[link](space), renewals: slab.NewSlab[renewal](space), pairs: slab.NewTable[uint64, uint32](space, slab.Hash64),
 		sums: slab.NewTable[uint64, sums](space, slab.Hash64), claims: slab.NewSlab[claim](space), texts: slab.NewSlab[text](space),
+		told: slab.NewTable[uint64, told](space, slab.Hash64),
 	}
 	g.nodes.Extend(1)
 	g.rows.Extend(1)

@@ -14,9 +14,10 @@ import (
 type unsaved struct {
 	identifiers, profiles, claims, links []uint32
 	prints                               []fresh
-	names                                int    // namespaces already saved
-	leaves                               uint32 // the first that was not saved yet: a leaf's entry never changes
-	founded, renewals                    uint32 // the same of profiles and renewals
+	told                                 []uint64 // keys of contact data
+	names                                int      // namespaces already saved
+	leaves                               uint32   // the first that was not saved yet: a leaf's entry never changes
+	founded, renewals                    uint32   // the same of profiles and renewals
 }
 
 // fresh is the fingerprint of a new identifier.
@@ -72,7 +73,10 @@ func (s *Stage) saved() {
 	for _, i := range u.links {
 		g.links.At(i).flags &^= linkInUnsaved
 	}
-	*u = unsaved{identifiers: u.identifiers[:0], claims: u.claims[:0], profiles: u.profiles[:0], links: u.links[:0], prints: u.prints[:0],
+	for _, key := range u.told {
+		g.told.Ref(key).hi &^= toldUnsaved
+	}
+	*u = unsaved{identifiers: u.identifiers[:0], claims: u.claims[:0], profiles: u.profiles[:0], links: u.links[:0], prints: u.prints[:0], told: u.told[:0],
 		names: len(g.names), leaves: uint32(g.leaves.Len()), founded: uint32(g.profiles.Len()),
 		renewals: uint32(g.renewals.Len())}
 }
@@ -88,6 +92,7 @@ const (
 	keyClaims     = 'g'
 	keyRenewal    = 'h'
 	keyPosition   = 'i'
+	keyTold       = 'j'
 )
 
 // entryWriter puts entries until one fails. Its memory serves for all of them.
@@ -156,6 +161,12 @@ func (s *Stage) Save(w schemas.StateWriter) error {
 	}
 	e.key, e.value = append(e.key[:0], keyPosition), binary.LittleEndian.AppendUint64(e.value[:0], g.position)
 	e.putKey()
+	slices.Sort(u.told)
+	for _, key := range u.told {
+		e.value = appendTold(e.value[:0], g.told.Ref(key))
+		e.key = append(binary.BigEndian.AppendUint32(append(e.key[:0], keyTold), uint32(key>>8)), byte(key))
+		e.putKey()
+	}
 	if e.err != nil {
 		return fmt.Errorf("save identity graph: %w", e.err)
 	}
@@ -198,6 +209,10 @@ func appendLink(v []byte, l *link) []byte {
 	v = binary.LittleEndian.AppendUint64(v, uint64(l.time))
 	v = binary.LittleEndian.AppendUint32(v, uint32(l.day))
 	return append(v, byte(l.state), byte(l.flags&storedLinkFlags))
+}
+
+func appendTold(v []byte, t *told) []byte {
+	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint32(v, t.print), uint64(t.time()))
 }
 
 func appendRenewal(v []byte, r *renewal) []byte {

@@ -17,6 +17,7 @@ const (
 	renewalBytes    = 8 + 4 + 4
 	leafBytes       = 4 * 4
 	claimBytes      = 8 + 4 + 4
+	toldEntryBytes  = 4 + 8
 	displayBytesMax = 4 * valueBytesMax // normal forms of letters can be longer than the letters
 )
 
@@ -70,6 +71,9 @@ func (g *graph) decode(key, v []byte) error {
 	if len(key) == 1 && key[0] == keyPosition && len(v) == 8 {
 		g.position = binary.LittleEndian.Uint64(v)
 		return nil
+	}
+	if len(key) == 6 && key[0] == keyTold {
+		return g.decodeTold(binary.BigEndian.Uint32(key[1:]), schemas.ContactKind(key[5]), v)
 	}
 	if len(key) != 5 {
 		return errEntry
@@ -180,6 +184,16 @@ func (g *graph) decodeLink(i uint32, v []byte) error {
 	if l.state == linkLent {
 		g.nodes.At(l.a).flags |= isLender
 	}
+	return nil
+}
+
+func (g *graph) decodeTold(id uint32, kind schemas.ContactKind, v []byte) error {
+	if len(v) != toldEntryBytes || id == 0 || int(id) >= g.nodes.Len() || int(kind) >= schemas.ContactCount {
+		return errEntry
+	}
+	t := told{print: binary.LittleEndian.Uint32(v)}
+	t.setTime(schemas.Time(binary.LittleEndian.Uint64(v[4:])))
+	g.told.Put(toldKey(id, kind), t)
 	return nil
 }
 

@@ -67,6 +67,7 @@ func (s *Stage) prepare(from, to int) (bytes int64) {
 	for _, e := range r.events[from:to] {
 		r.starts = append(r.starts, len(r.forms))
 		r.forms = s.appendForms(r.forms, e)
+		bytes += int64(len(e.Contacts)) * toldBytes
 	}
 	r.starts = append(r.starts, len(r.forms))
 	r.prints, r.ids = r.prints[:0], slices.Grow(r.ids[:0], len(r.forms))[:len(r.forms)]

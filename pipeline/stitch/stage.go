@@ -135,7 +135,7 @@ func (s *Stage) Begin(b *schemas.Batch) error {
 	return nil
 }
 
-// Step gives the moment's event its profile, and fills Decisions of the batch and Touched of the moment. A moment without an event has
+// Step gives the moment's event its profile, and fills Decisions and Contacts of the batch and Touched of the moment. A moment without an event has
 // its profiles already. Some events at a time are prepared before the first of them is stitched; where there is no room for what they may
 // add, Step fails with slab.ErrFull and has changed nothing for them.
 func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
@@ -209,6 +209,7 @@ func (s *Stage) stitch(e *schemas.Event) {
 	} else {
 		e.Leaf = s.loner()
 	}
+	s.tell(e, head)
 	s.learn()
 	s.flush()
 	s.settle()
