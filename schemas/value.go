@@ -84,14 +84,19 @@ func (t *Time) UnmarshalText(text []byte) error {
 // Span converts a duration to the unit of Time, rounding towards zero.
 func Span(d time.Duration) Time { return Time(d.Milliseconds()) }
 
-// ParseSpan reads a positive duration such as 36h, which may also be in days, such as 30d.
+// ParseSpan reads a positive duration such as 36h, which may also be in days, weeks or years of 365 days, such as 30d, 2w and 1y.
 func ParseSpan(text string) (Time, error) {
-	if days, found := strings.CutSuffix(text, "d"); found {
-		n, err := strconv.Atoi(days)
-		if err != nil || n < 1 || n > spanDaysMax {
-			return 0, fmt.Errorf("%q is not a number of days", text)
+	for _, unit := range [...]struct {
+		name string
+		days int
+	}{{"d", 1}, {"w", 7}, {"y", 365}} {
+		if count, found := strings.CutSuffix(text, unit.name); found {
+			n, err := strconv.Atoi(count)
+			if err != nil || n < 1 || n > spanDaysMax/unit.days {
+				return 0, fmt.Errorf("%q is not a number of days, weeks or years", text)
+			}
+			return Time(n*unit.days) * Day, nil
 		}
-		return Time(n) * Day, nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < time.Second {
@@ -241,6 +246,9 @@ func (d Decimal) magnitude() uint64 {
 
 // String gives the shortest plain decimal, such as 12.5 or -0.0001.
 func (d Decimal) String() string { return string(d.Append(nil)) }
+
+// Float gives the number in floating point, exactly for all amounts below 2^53 ten-thousandths.
+func (d Decimal) Float() float64 { return float64(d) / float64(DecimalOne) }
 
 // Append appends String's form to b.
 func (d Decimal) Append(b []byte) []byte {

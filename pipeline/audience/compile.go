@@ -20,35 +20,42 @@ type operand struct {
 	text   func(e *evaluator) string
 }
 
-// compile gives the function of a checked expression that is true or false; nil where there is none.
-func compile(node ast.Node) condition {
+// compiler compiles expressions over some fields of the evaluator: those of the profile, or those of an event.
+type compiler map[string]fieldAt
+
+// condition gives the function of a checked expression that is true or false; nil where there is none.
+func (c compiler) condition(node ast.Node) condition {
 	switch n := node.(type) {
 	case *ast.BoolNode:
 		return func(*evaluator) bool { return n.Value }
+	case *ast.IdentifierNode:
+		if f := c[n.Value]; f.kind == reflect.TypeFor[bool]() {
+			return func(e *evaluator) bool { return *fieldOf[bool](e, f.offset) }
+		}
 	case *ast.UnaryNode:
 		if n.Operator == "not" || n.Operator == "!" {
-			if inner := compile(n.Node); inner != nil {
+			if inner := c.condition(n.Node); inner != nil {
 				return func(e *evaluator) bool { return !inner(e) }
 			}
 		}
 	case *ast.BinaryNode:
 		switch n.Operator {
 		case "and", "&&", "or", "||":
-			return compileLogic(n)
+			return c.logic(n)
 		case "==", "!=", "<", "<=", ">", ">=":
-			return compileComparison(n)
+			return c.comparison(n)
 		case "in":
-			return compileMembership(n)
+			return c.membership(n)
 		}
 	case *ast.CallNode:
-		return compileCall(n)
+		return c.call(n)
 	}
 	return nil
 }
 
-// compileLogic keeps the order: what is on the right is looked at only where the left does not decide.
-func compileLogic(n *ast.BinaryNode) condition {
-	left, right := compile(n.Left), compile(n.Right)
+// logic keeps the order: what is on the right is looked at only where the left does not decide.
+func (c compiler) logic(n *ast.BinaryNode) condition {
+	left, right := c.condition(n.Left), c.condition(n.Right)
 	if left == nil || right == nil {
 		return nil
 	}
@@ -58,34 +65,68 @@ func compileLogic(n *ast.BinaryNode) condition {
 	return func(e *evaluator) bool { return left(e) || right(e) }
 }
 
-// compileCall compiles idle and within over a time of the profile.
-func compileCall(n *ast.CallNode) condition {
-	name, ok := n.Callee.(*ast.IdentifierNode)
-	if !ok || len(n.Arguments) != 2 {
+// call compiles idle and within over a time, and the windows that are true or false.
+func (c compiler) call(n *ast.CallNode) condition {
+	name, numbers := callee(n)
+	switch {
+	case name == "window_at_least" && len(numbers) == 2:
+		return func(e *evaluator) bool { return e.atLeast(numbers[0], numbers[1]) }
+	case name == "window_sequence" && len(numbers) == 1:
+		return func(e *evaluator) bool { return e.sequence(numbers[0]) }
+	case name == "window_member" && len(numbers) == 1:
+		return func(e *evaluator) bool { return e.member(numbers[0]) }
+	case name != "idle" && name != "within" || len(n.Arguments) != 2:
 		return nil
 	}
-	at, isField := n.Arguments[0].(*ast.IdentifierNode)
+	at := c.time(n.Arguments[0])
 	span, isSpan := n.Arguments[1].(*ast.IntegerNode)
-	if !isField || !isSpan {
-		return nil
-	}
-	f, ok := fields[at.Value]
-	if !ok || f.kind != reflect.TypeFor[schemas.Time]() {
+	if at == nil || !isSpan {
 		return nil
 	}
 	ago := schemas.Time(span.Value)
-	switch name.Value {
-	case "idle":
-		return func(e *evaluator) bool { return e.idle(*fieldOf[schemas.Time](e, f.offset), ago) }
-	case "within":
-		return func(e *evaluator) bool { return e.within(*fieldOf[schemas.Time](e, f.offset), ago) }
+	if name == "idle" {
+		return func(e *evaluator) bool { return e.idle(at(e), ago) }
+	}
+	return func(e *evaluator) bool { return e.within(at(e), ago) }
+}
+
+// callee gives the name of what is called, and its arguments as far as all of them are whole numbers.
+func callee(n *ast.CallNode) (name string, numbers []int) {
+	id, ok := n.Callee.(*ast.IdentifierNode)
+	if !ok {
+		return "", nil
+	}
+	for _, a := range n.Arguments {
+		number, ok := a.(*ast.IntegerNode)
+		if !ok {
+			return id.Value, nil
+		}
+		numbers = append(numbers, number.Value)
+	}
+	return id.Value, numbers
+}
+
+// time compiles a field that is a time, and the first and last event of a window.
+func (c compiler) time(node ast.Node) func(e *evaluator) schemas.Time {
+	switch n := node.(type) {
+	case *ast.IdentifierNode:
+		if f := c[n.Value]; f.kind == reflect.TypeFor[schemas.Time]() {
+			return func(e *evaluator) schemas.Time { return *fieldOf[schemas.Time](e, f.offset) }
+		}
+	case *ast.CallNode:
+		switch name, numbers := callee(n); {
+		case name == "window_first" && len(numbers) == 1:
+			return func(e *evaluator) schemas.Time { return e.first(numbers[0]) }
+		case name == "window_last" && len(numbers) == 1:
+			return func(e *evaluator) schemas.Time { return e.last(numbers[0]) }
+		}
 	}
 	return nil
 }
 
-// compileComparison compares two numbers or two texts.
-func compileComparison(n *ast.BinaryNode) condition {
-	a, b := compileOperand(n.Left), compileOperand(n.Right)
+// comparison compares two numbers or two texts.
+func (c compiler) comparison(n *ast.BinaryNode) condition {
+	a, b := c.operand(n.Left), c.operand(n.Right)
 	switch {
 	case a.text != nil && b.text != nil:
 		return compared(n.Operator, a.text, b.text)
@@ -115,9 +156,9 @@ func compared[T int | float64 | string](operator string, a, b func(*evaluator) T
 	return func(e *evaluator) bool { return a(e) >= b(e) }
 }
 
-// compileMembership looks a text up in a list of constants, of which the optimiser of the language makes a set.
-func compileMembership(n *ast.BinaryNode) condition {
-	a := compileOperand(n.Left)
+// membership looks a text up in a list of constants, of which the optimiser of the language makes a set.
+func (c compiler) membership(n *ast.BinaryNode) condition {
+	a := c.operand(n.Left)
 	list, ok := n.Right.(*ast.ConstantNode)
 	if !ok || a.text == nil {
 		return nil
@@ -132,8 +173,8 @@ func compileMembership(n *ast.BinaryNode) condition {
 	}
 }
 
-// compileOperand compiles a constant, a field of the profile, or sums, differences and products of them.
-func compileOperand(node ast.Node) operand {
+// operand compiles a constant, a field, what a window holds, or sums, differences and products of them.
+func (c compiler) operand(node ast.Node) operand {
 	switch n := node.(type) {
 	case *ast.IntegerNode:
 		return operand{whole: func(*evaluator) int { return n.Value }}
@@ -142,7 +183,7 @@ func compileOperand(node ast.Node) operand {
 	case *ast.StringNode:
 		return operand{text: func(*evaluator) string { return n.Value }}
 	case *ast.IdentifierNode:
-		f := fields[n.Value]
+		f := c[n.Value]
 		switch f.kind {
 		case reflect.TypeFor[int]():
 			return operand{whole: func(e *evaluator) int { return *fieldOf[int](e, f.offset) }}
@@ -151,15 +192,22 @@ func compileOperand(node ast.Node) operand {
 		case reflect.TypeFor[string]():
 			return operand{text: func(e *evaluator) string { return *fieldOf[string](e, f.offset) }}
 		}
+	case *ast.CallNode:
+		switch name, numbers := callee(n); {
+		case name == "window_count" && len(numbers) == 1:
+			return operand{whole: func(e *evaluator) int { return e.count(numbers[0]) }}
+		case name == "window_sum" && len(numbers) == 1:
+			return operand{number: func(e *evaluator) float64 { return e.sum(numbers[0]) }}
+		}
 	case *ast.BinaryNode:
-		return compileArithmetic(n)
+		return c.arithmetic(n)
 	}
 	return operand{}
 }
 
-// compileArithmetic compiles +, -, * and /, the last of which never gives a whole number.
-func compileArithmetic(n *ast.BinaryNode) operand {
-	a, b := compileOperand(n.Left), compileOperand(n.Right)
+// arithmetic compiles +, -, * and /, the last of which never gives a whole number.
+func (c compiler) arithmetic(n *ast.BinaryNode) operand {
+	a, b := c.operand(n.Left), c.operand(n.Right)
 	if a.whole != nil && b.whole != nil && n.Operator != "/" {
 		return operand{whole: combined(n.Operator, a.whole, b.whole)}
 	}
@@ -193,25 +241,30 @@ func (o operand) asNumber() func(e *evaluator) float64 {
 	return o.number
 }
 
-// fieldAt is where a field of the environment is.
+// fieldAt is where a field is within the evaluator.
 type fieldAt struct {
 	offset uintptr
 	kind   reflect.Type
 }
 
-// fields are those of the environment, by the names that rules use.
-var fields = func() map[string]fieldAt {
-	all := map[string]fieldAt{}
-	t := reflect.TypeFor[environment]()
+// fields are those of the profile, by the names that rules use, and eventFields those of an event, by the names that filters use.
+var (
+	fields      = fieldsOf[environment](unsafe.Offsetof(evaluator{}.env))
+	eventFields = fieldsOf[eventEnvironment](unsafe.Offsetof(evaluator{}.event))
+)
+
+func fieldsOf[T any](offset uintptr) compiler {
+	all := compiler{}
+	t := reflect.TypeFor[T]()
 	for i := range t.NumField() {
 		if f := t.Field(i); !f.Anonymous {
-			all[f.Tag.Get("expr")] = fieldAt{offset: f.Offset, kind: f.Type}
+			all[f.Tag.Get("expr")] = fieldAt{offset: offset + f.Offset, kind: f.Type}
 		}
 	}
 	return all
-}()
+}
 
-// fieldOf gives a field of the evaluator's environment. The offset is that of a field of type T.
+// fieldOf gives a field of the evaluator. The offset is that of a field of type T.
 func fieldOf[T any](e *evaluator, offset uintptr) *T {
-	return (*T)(unsafe.Add(unsafe.Pointer(&e.env), offset))
+	return (*T)(unsafe.Add(unsafe.Pointer(e), offset))
 }

@@ -176,19 +176,27 @@ type functions struct {
 // fieldNames lists the names that rules may use, sorted.
 func fieldNames() []string { return slices.Sorted(maps.Keys(fields)) }
 
-// evaluator runs rules over one profile at one instant, and notes when time alone could change an answer.
+// evaluator runs rules over one profile at one instant, and notes when time alone could change an answer. It asks a stage about the events
+// that windows hold.
 type evaluator struct {
-	env    environment
-	scored bool // env has somebody's scores
-	now    schemas.Time
-	next   schemas.Time // the earliest instant after now at which an answer may change; 0 for never
+	*Stage
+	env       environment
+	event     eventEnvironment // that filters are asked about
+	questions []question       // of the rule at hand
+	others    []uint32         // audiences that it asks about
+	scored    bool             // env has somebody's scores
+	now       schemas.Time
+	next      schemas.Time // the earliest instant after now at which an answer may change; 0 for never
 }
 
-func newEvaluator() *evaluator {
-	e := &evaluator{scored: true}
+func newEvaluator(s *Stage) *evaluator {
+	e := &evaluator{Stage: s, scored: true}
 	e.lookScores(nil)
-	e.env.Idle = func(at schemas.Time, span int) bool { return e.idle(at, schemas.Time(span)) }
-	e.env.Within = func(at schemas.Time, span int) bool { return e.within(at, schemas.Time(span)) }
+	e.env.functions = functions{
+		Idle:   func(at schemas.Time, span int) bool { return e.idle(at, schemas.Time(span)) },
+		Within: func(at schemas.Time, span int) bool { return e.within(at, schemas.Time(span)) },
+		Count:  e.count, AtLeast: e.atLeast, Sum: e.sum, First: e.first, Last: e.last, Sequence: e.sequence, Member: e.member,
+	}
 	return e
 }
 

@@ -8,9 +8,9 @@ func (e *evaluator) look(p *schemas.Profile) {
 	v.Stage, v.StageSince, v.FirstSeen, v.LastSeen, v.LastSession = p.Stage.String(), p.StageSince, p.FirstSeen, p.LastSeen, p.LastSessionStart
 	v.Events, v.Sessions, v.ProductViews, v.Searches = int(p.Events), int(p.Sessions), int(p.ProductViews), int(p.Searches)
 	v.Orders, v.StoreOrders, v.OnlineOrders, v.Refunds = int(p.Orders), int(p.StoreOrders), int(p.OnlineOrders), int(p.Refunds)
-	v.PurchaseDays, v.Revenue, v.Currency, v.OtherCurrency = int(p.PurchaseDays), number(p.Revenue), p.Currency, p.OtherCurrency
-	v.FirstOrder, v.LastOrder, v.CartSKUs, v.CartQuantity = p.FirstOrder, p.LastOrder, p.CartSKUs, number(p.CartQuantity)
-	v.CartValue, v.CartUpdated, v.CheckoutAt, v.UserIDs = number(p.CartValue), p.CartUpdated, p.CheckoutAt, int(p.UserIDs)
+	v.PurchaseDays, v.Revenue, v.Currency, v.OtherCurrency = int(p.PurchaseDays), p.Revenue.Float(), p.Currency, p.OtherCurrency
+	v.FirstOrder, v.LastOrder, v.CartSKUs, v.CartQuantity = p.FirstOrder, p.LastOrder, p.CartSKUs, p.CartQuantity.Float()
+	v.CartValue, v.CartUpdated, v.CheckoutAt, v.UserIDs = p.CartValue.Float(), p.CartUpdated, p.CheckoutAt, int(p.UserIDs)
 	v.LoyaltyIDs, v.Emails, v.Phones, v.Cards, v.Devices = int(p.LoyaltyIDs), int(p.Emails), int(p.Phones), int(p.Cards), int(p.Devices)
 	v.Anonymous, v.Identifiers, v.EmailsSent = int(p.Anonymous), int(p.Identifiers), int(p.Email.Sent)
 	v.EmailsDelivered, v.EmailOpens, v.EmailClicks = int(p.Email.Delivered), int(p.Email.Opens), int(p.Email.Clicks)
@@ -26,12 +26,12 @@ func (e *evaluator) lookChannels(p *schemas.Profile) {
 	v := &e.env
 	c := &p.Channels[schemas.ChannelWeb]
 	v.WebEvents, v.WebFirstSeen, v.WebLastSeen, v.WebOrders = int(c.Events), c.FirstSeen, c.LastSeen, int(c.Orders)
-	v.WebRevenue = number(c.Revenue)
+	v.WebRevenue = c.Revenue.Float()
 	c = &p.Channels[schemas.ChannelApp]
 	v.AppEvents, v.AppFirstSeen, v.AppLastSeen, v.AppOrders = int(c.Events), c.FirstSeen, c.LastSeen, int(c.Orders)
-	v.AppRevenue = number(c.Revenue)
+	v.AppRevenue = c.Revenue.Float()
 	c = &p.Channels[schemas.ChannelStore]
-	v.StoreEvents, v.StoreFirstSeen, v.StoreLastSeen, v.StoreRevenue = int(c.Events), c.FirstSeen, c.LastSeen, number(c.Revenue)
+	v.StoreEvents, v.StoreFirstSeen, v.StoreLastSeen, v.StoreRevenue = int(c.Events), c.FirstSeen, c.LastSeen, c.Revenue.Float()
 	c = &p.Channels[schemas.ChannelEmail]
 	v.EmailEvents, v.EmailFirstSeen, v.EmailLastSeen = int(c.Events), c.FirstSeen, c.LastSeen
 	c = &p.Channels[schemas.ChannelSMS]
@@ -42,10 +42,10 @@ func (e *evaluator) lookChannels(p *schemas.Profile) {
 	v.PushEvents, v.PushFirstSeen, v.PushLastSeen = int(c.Events), c.FirstSeen, c.LastSeen
 	c = &p.Channels[schemas.ChannelSocial]
 	v.SocialEvents, v.SocialFirstSeen, v.SocialLastSeen, v.SocialOrders = int(c.Events), c.FirstSeen, c.LastSeen, int(c.Orders)
-	v.SocialRevenue = number(c.Revenue)
+	v.SocialRevenue = c.Revenue.Float()
 	c = &p.Channels[schemas.ChannelCall]
 	v.CallEvents, v.CallFirstSeen, v.CallLastSeen, v.CallOrders = int(c.Events), c.FirstSeen, c.LastSeen, int(c.Orders)
-	v.CallRevenue = number(c.Revenue)
+	v.CallRevenue = c.Revenue.Float()
 }
 
 // lookConsent sets what the person said to each purpose.
@@ -77,21 +77,21 @@ func (e *evaluator) lookScores(sc *schemas.Scores) {
 	v.RecencyQuintile, v.FrequencyQuintile, v.MonetaryQuintile = int(sc.RecencyQuintile), int(sc.FrequencyQuintile), int(sc.MonetaryQuintile)
 	v.RepeatDays, v.RepeatSpan, v.Tenure, v.AliveBGNBD = int(sc.RepeatDays), int(sc.RepeatSpan), int(sc.Tenure), float64(sc.AliveBGNBD)
 	v.AliveMBGNBD, v.ExpectedOrders = float64(sc.AliveMBGNBD), float64(sc.ExpectedOrders)
-	v.ExpectedOrdersBGNBD, v.NextOrder, v.RepeatValueMean = float64(sc.ExpectedOrdersBGNBD), sc.NextOrder, number(sc.RepeatValueMean)
-	v.ExpectedValue, v.LifetimeValue, v.OrderGap = number(sc.ExpectedValue), number(sc.LifetimeValue), float64(sc.Gap)
+	v.ExpectedOrdersBGNBD, v.NextOrder, v.RepeatValueMean = float64(sc.ExpectedOrdersBGNBD), sc.NextOrder, sc.RepeatValueMean.Float()
+	v.ExpectedValue, v.LifetimeValue, v.OrderGap = sc.ExpectedValue.Float(), sc.LifetimeValue.Float(), float64(sc.Gap)
 	v.HiatusChurn, v.Churn, v.Propensity = sc.HiatusChurn, float64(sc.Churn), float64(sc.Propensity)
 	v.CartConversion, v.Engagement, v.ReadingMS = float64(sc.CartConversion), float64(sc.Engagement), int(sc.ReadingMS)
 	v.ReadingPages, v.SendHour, v.SendHourBest = int(sc.ReadingPages), int(sc.SendHour), int(sc.SendHourBest)
 	v.SendHourClicks, v.SendHourSends, v.ChannelBrowse = int(sc.SendHourClicks), int(sc.SendHourSends), largest(&sc.ChannelBrowse)
 	v.ChannelRespond, v.ChannelBuy, v.Omnichannel = largest(&sc.ChannelRespond), largest(&sc.ChannelBuy), float64(sc.Omnichannel)
 	v.Handovers, v.ChannelSwitches, v.Lines, v.PromotedLines = int(sc.Handovers), int(sc.ChannelSwitches), int(sc.Lines), int(sc.PromotedLines)
-	v.Discount, v.List, v.DiscountShare = number(sc.Discount), number(sc.List), float64(sc.DiscountShare)
+	v.Discount, v.List, v.DiscountShare = sc.Discount.Float(), sc.List.Float(), float64(sc.DiscountShare)
 	v.DiscountDepth, v.PriceSensitivity = float64(sc.DiscountDepth), float64(sc.PriceSensitivity)
 	v.TopCategories, v.TopBrands = words(e.env.TopCategories[:0], sc.Categories), words(e.env.TopBrands[:0], sc.Brands)
 	v.Recommended, v.NPS, v.CSAT, v.AnsweredAt = skus(e.env.Recommended[:0], sc.Recommended), int(sc.NPS), int(sc.CSAT), sc.AnsweredAt
 	v.Satisfaction, v.LoyaltyPoints, v.LoyaltyEarned = float64(sc.Satisfaction), int(sc.LoyaltyPoints), int(sc.LoyaltyEarned)
-	v.LoyaltyBurned, v.LoyaltyExpired, v.Margin = int(sc.LoyaltyBurned), int(sc.LoyaltyExpired), number(sc.Margin)
-	v.GoodsCost, v.ChannelCost, v.Approximate = number(sc.GoodsCost), number(sc.ChannelCost), boundWords[sc.Approximate&boundsAll]
+	v.LoyaltyBurned, v.LoyaltyExpired, v.Margin = int(sc.LoyaltyBurned), int(sc.LoyaltyExpired), sc.Margin.Float()
+	v.GoodsCost, v.ChannelCost, v.Approximate = sc.GoodsCost.Float(), sc.ChannelCost.Float(), boundWords[sc.Approximate&boundsAll]
 }
 
 // largest names the channel with the largest share, the first of several; none where nobody was anywhere.
@@ -129,5 +129,3 @@ var boundWords = func() (all [boundsAll + 1][]string) {
 	return all
 }()
 
-// number is exact for all amounts below 2^53 ten-thousandths.
-func number(d schemas.Decimal) float64 { return float64(d) / float64(schemas.DecimalOne) }

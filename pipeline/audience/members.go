@@ -7,9 +7,16 @@ import (
 	"github.com/seamline/seamline/schemas"
 )
 
-// node is one membership, in the list of a profile.
+// stay is what is known of a profile and an audience: the membership that lasts, or the latest one.
+type stay struct {
+	since schemas.Time
+	until schemas.Time // 0 while it lasts
+	aged  bool         // it ended because it was the longest allowed, and the condition has been true ever since
+}
+
+// node is a stay in the list of a profile.
 type node struct {
-	since    schemas.Time
+	stay
 	audience uint32
 	next     uint32 // 0 at the end
 }
@@ -19,7 +26,7 @@ const (
 	profileBytes = int64(unsafe.Sizeof(uint32(0)))
 )
 
-// members remembers who is in what. The memberships of a profile are a list in the order of audiences.
+// members remembers who is in what, and who was, as far as that may matter. The stays of a profile are a list in the order of audiences.
 type members struct {
 	first *slab.Slab[uint32] // by profile
 	nodes *slab.Slab[node]   // the one with index 0 is nobody's
@@ -32,19 +39,19 @@ func newMembers(space *slab.Space) members {
 	return m
 }
 
-// each calls f for every audience that a profile is in.
-func (m *members) each(profile uint32, f func(audience uint32, since schemas.Time)) {
+// each calls f for every stay of a profile.
+func (m *members) each(profile uint32, f func(audience uint32, s *stay)) {
 	if int(profile) >= m.first.Len() {
 		return
 	}
 	for i := *m.first.At(profile); i != 0; {
 		n := m.nodes.At(i)
-		f(n.audience, n.since)
+		f(n.audience, &n.stay)
 		i = n.next
 	}
 }
 
-// place gives what points to the first membership of a profile that is not before an audience.
+// place gives what points to the first stay of a profile that is not before an audience.
 func (m *members) place(profile, audience uint32) *uint32 {
 	m.first.Extend(int(profile) + 1)
 	at := m.first.At(profile)
@@ -58,19 +65,24 @@ func (m *members) place(profile, audience uint32) *uint32 {
 	return at
 }
 
-// get gives since when a profile is in an audience.
-func (m *members) get(profile, audience uint32) (since schemas.Time, in bool) {
+// get gives what is known of a profile and an audience; false for nothing.
+func (m *members) get(profile, audience uint32) (stay, bool) {
 	if i := *m.place(profile, audience); i != 0 {
-		n := m.nodes.At(i)
-		return n.since, n.audience == audience
+		if n := m.nodes.At(i); n.audience == audience {
+			return n.stay, true
+		}
 	}
-	return 0, false
+	return stay{}, false
 }
 
-// add adds a membership that is not there yet.
-func (m *members) add(profile, audience uint32, since schemas.Time) {
+// set remembers a stay.
+func (m *members) set(profile, audience uint32, s stay) {
 	at := m.place(profile, audience)
-	n := node{since: since, audience: audience, next: *at}
+	if *at != 0 && m.nodes.At(*at).audience == audience {
+		m.nodes.At(*at).stay = s
+		return
+	}
+	n := node{stay: s, audience: audience, next: *at}
 	if m.free == 0 {
 		*at = m.nodes.Append(n)
 		return
@@ -81,7 +93,7 @@ func (m *members) add(profile, audience uint32, since schemas.Time) {
 	*unused = n
 }
 
-// remove takes away a membership that is there.
+// remove forgets a stay that is there.
 func (m *members) remove(profile, audience uint32) {
 	at := m.place(profile, audience)
 	i := *at

@@ -62,28 +62,3 @@ func (r *reads) Visit(node *ast.Node) {
 		*r |= reads(groups[name.Value])
 	}
 }
-
-// choice gives the rules to look at when some fields may have changed. There are few different sets of fields, so that each choice is
-// made once.
-type choice map[schemas.Fields]chosen
-
-// chosen are the audiences to look at, and all that their rules read.
-type chosen struct {
-	rules []uint32
-	reads schemas.Fields
-}
-
-// of gives the audiences whose rules read any of some fields.
-func (c choice) of(changed schemas.Fields, s *Stage) chosen {
-	if found, ok := c[changed]; ok {
-		return found
-	}
-	var found chosen
-	for _, i := range s.active {
-		if reads := s.audiences[i].rule.reads; reads&changed != 0 {
-			found.rules, found.reads = append(found.rules, i), found.reads|reads
-		}
-	}
-	c[changed] = found
-	return found
-}

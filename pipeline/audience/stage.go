@@ -1,5 +1,5 @@
-// Package audience decides who belongs to which audience. Profile rows come in; entries, exits and memberships go out.
-// A rule is looked at when its profile changed, and at the instant at which time alone can change its answer.
+// Package audience decides who belongs to which audience. Events and profile rows come in; entries, exits and memberships go out.
+// A rule is looked at when what it reads may have changed, and at the instant at which time alone can change its answer.
 // It never calls out: what is done with an audience is the sinks' business.
 package audience
 
@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/vm"
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,17 +20,19 @@ import (
 	"github.com/seamline/seamline/schemas"
 )
 
-// Config is where the audiences are defined.
+// Config is where the audiences are defined, and how late events may be to change history.
 type Config struct {
-	Rules string // a file; empty for the shipped audiences
+	Rules    string        // a file; empty for the shipped audiences
+	Lateness time.Duration // of an event: how far back it may change who was in an audience when
 }
 
 // DefaultConfig has the defaults of every setting.
-func DefaultConfig() Config { return Config{} }
+func DefaultConfig() Config { return Config{Lateness: 7 * 24 * time.Hour} }
 
 // Flags registers every setting.
 func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.Rules, "audiences.rules", c.Rules, "file of audiences, which replace the shipped ones")
+	fs.DurationVar(&c.Lateness, "audiences.lateness", c.Lateness, "how late an event may be to change who was in an audience at its time; a later one counts from now on")
 }
 
 // Validate compiles every rule.
@@ -38,21 +41,35 @@ func (c *Config) Validate() error {
 	return err
 }
 
+// Graph tells which pieces of history a profile is made of.
+type Graph interface {
+	// Leaves calls f for every leaf of a living profile, in no particular order.
+	Leaves(profile uint32, f func(leaf uint32))
+}
+
 // audience is the ledger of one rule. Audiences that are no longer defined have no rule.
 type audience struct {
 	name     string
-	rule     *Rule
-	hash     [32]byte // of the condition that the members were found by
+	plan     *plan  // nil where it is no longer defined
+	place    uint32 // of the plan
+	hash     [32]byte
 	sequence uint64
 	size     int
 	changed  bool // since the last Save
-	inside   bool // the profile at hand is a member, and since when; holds where look is that of the stage
-	since    schemas.Time
-	look     uint64
-	belongs  bool // the rule's answer about it
-	entered  prometheus.Counter
-	left     prometheus.Counter
-	members  prometheus.Gauge
+
+	// Of the profile at hand, where look is that of the stage.
+	look   uint64
+	stay   stay
+	inside bool
+	isOut  bool // it was a member, and lately enough to matter
+
+	turn    uint64 // instants that were looked at
+	belongs bool   // the answer at the instant of turn
+	why     string // it does not belong although its condition is true
+
+	entered prometheus.Counter
+	left    prometheus.Counter
+	members prometheus.Gauge
 }
 
 // evaluationsMax bounds how many edges of time one profile is followed over in one moment; a timer brings it back for the rest.
@@ -61,45 +78,65 @@ const evaluationsMax = 1000
 // Stage is the audience stage.
 type Stage struct {
 	rules     []Rule
+	lateness  schemas.Time
+	graph     Graph
 	audiences []audience // index is stable
 	byName    map[string]uint32
-	active    []uint32 // audiences with a rule, in the order of the rules
-	choice    choice   // of audiences, by what changed
-	look      uint64   // counts the profiles that were looked at
-	members   members
-	eval      *evaluator
-	machine   vm.VM
-	changed   bool                 // rules differ from those that the loaded members were found by
-	unsaved   []member             // changed since the last Save, some of them several times
-	rows      []schemas.Membership // of the batch at hand, while they are sorted
-	order     []int32
-	space     *slab.Space
-	metrics   *metrics
+	plans     []plan // in the order in which they are looked at
+	choice    choice // of plans, by what changed
+	watcher   watcher
+	byNumber  []*watched // by number; nil where nobody asks any more
+	deleted   *watched   // who asked for erasure
+	signedUp  *watched   // and who came back
+
+	look     uint64 // counts the profiles that were looked at
+	turn     uint64 // counts the instants that they were looked at as of
+	profile  uint32 // at hand
+	gathered uint64 // the look for which the profile's history was gathered
+	found    []*watched
+	todo     todo
+
+	clock     schemas.Time // of the moment
+	forgotten []uint32     // audiences that the profile at hand left too long ago to matter
+	removed   int          // audiences without a rule that have members
+	deletions int          // how much of history asked for erasure
+
+	members members
+	history history
+	eval    *evaluator
+	machine vm.VM
+
+	gatherLeaf func(leaf uint32)
+	gatherHead func(index uint32, h *head)
+	enterStay  func(audience uint32, s *stay)
+
+	changed      bool     // rules differ from those that the loaded members were found by
+	unpublished  bool     // the definitions were not written yet
+	isDefined    bool     // the stored predicates are those of the rules
+	retired      []uint32 // numbers of predicates that nobody asks about any more, whose history is to be deleted
+	numbers      uint32   // that were given to predicates so far
+	unsaved      []member // changed since the last Save, some of them several times
+	unsavedHeads []savedHead
+	rows         []schemas.Membership // of the batch at hand, while they are sorted
+	order        []int32
+	space        *slab.Space
+	metrics      *metrics
 }
 
-// New makes a stage without members, whose memory is in the space; a nil space is anonymous memory.
-func New(rules []Rule, space *slab.Space, reg prometheus.Registerer) *Stage {
-	s := &Stage{rules: rules, byName: map[string]uint32{}, members: newMembers(space), eval: newEvaluator(), space: space, metrics: newMetrics(reg)}
-	return s.define()
+// New makes a stage without members over a graph, whose memory is in the space; a nil space is anonymous memory.
+func New(cfg Config, rules []Rule, graph Graph, space *slab.Space, reg prometheus.Registerer) *Stage {
+	s := &Stage{rules: rules, lateness: schemas.Span(cfg.Lateness), graph: graph, byName: map[string]uint32{}, members: newMembers(space),
+		history: newHistory(space), space: space, metrics: newMetrics(reg)}
+	s.eval = newEvaluator(s)
+	s.gatherHead = s.noteHead
+	s.gatherLeaf = func(leaf uint32) { s.history.each(leaf, s.gatherHead) }
+	s.enterStay = s.noteStay
+	s.define(map[string]uint32{})
+	return s
 }
 
 // Name is the stage's stable name.
 func (s *Stage) Name() string { return "audience" }
-
-// define gives every rule its audience.
-func (s *Stage) define() *Stage {
-	s.active, s.choice = s.active[:0], choice{}
-	for i := range s.rules {
-		r := &s.rules[i]
-		a := s.audience(r.Name)
-		s.audiences[a].rule = r
-		if hash := sha256.Sum256([]byte(r.When)); s.audiences[a].hash != hash {
-			s.audiences[a].hash, s.audiences[a].changed, s.changed = hash, true, true
-		}
-		s.active = append(s.active, a)
-	}
-	return s
-}
 
 func (s *Stage) audience(name string) uint32 {
 	if i, ok := s.byName[name]; ok {
@@ -116,39 +153,66 @@ func (s *Stage) audience(name string) uint32 {
 // looked at again.
 func (s *Stage) Changed() bool { return s.changed }
 
-// membersPerEvent is for how many new memberships by event room is reserved.
-const membersPerEvent = 4
+// For how many new memberships and remembered events by event room is reserved.
+const (
+	membersPerEvent = 4
+	entriesPerEvent = 2
+)
 
 // Begin makes sure that there is room for the batch's members.
 func (s *Stage) Begin(b *schemas.Batch) error {
-	if err := s.space.Reserve(int64(len(b.Events)) * (profileBytes + membersPerEvent*nodeBytes)); err != nil {
+	s.watcher.forget()
+	perEvent := profileBytes + membersPerEvent*nodeBytes + entriesPerEvent*(headBytes+entryBytes)
+	if err := s.space.Reserve(int64(len(b.Events)) * perEvent); err != nil {
 		return fmt.Errorf("members of %d events: %w", len(b.Events), err)
 	}
 	return nil
 }
 
-// Reads gives the fields of a profile that are read when some of them may have changed.
-func (s *Stage) Reads(changed schemas.Fields) schemas.Fields { return s.choice.of(changed, s).reads }
+// Reads gives the fields of a profile that are read when some of them may have changed, by an event or, where that is nil, by time.
+func (s *Stage) Reads(e *schemas.Event, changed schemas.Fields) schemas.Fields {
+	found := s.choice.of(changed, s)
+	reads := found.reads
+	if e == nil || e.Type == schemas.TypeUnknown {
+		return reads
+	}
+	matches, _ := s.match(e) // Step gives the error
+	for _, m := range matches {
+		if m.watched == s.deleted || m.watched == s.signedUp {
+			return schemas.FieldsAll
+		}
+		reads |= schemas.FieldsSeen
+		for _, i := range m.rules {
+			reads |= s.plans[i].allReads
+		}
+	}
+	return reads
+}
 
-// Step evaluates the rules over every profile of the moment, but for those that read nothing of what changed. It fills the batch's
-// Memberships and Changes, and the moment's Timers.
+// Step remembers the moment's event as far as windows ask for it, and evaluates the rules over every profile of the moment, but for those
+// that read nothing of what changed. It fills the batch's Memberships and Changes, and the moment's Timers.
 func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
+	if m.Event != nil && m.Event.Leaf != 0 {
+		if err := s.record(m.Event, m.Clock); err != nil {
+			return err
+		}
+	}
 	for i := range m.Profiles {
 		p := &m.Profiles[i]
-		rules := s.active
-		if changed := m.Touched[i].Changed; changed != 0 {
-			if rules = s.choice.of(changed, s).rules; len(rules) == 0 {
-				continue
-			}
-		}
-		s.enter(p.Index)
+		s.look++
+		s.profile = p.Index
+		s.todo.plans = s.todo.plans[:0]
 		if p.Merged {
+			s.enter(p.Index, m.Clock)
 			s.eval.now = min(p.LastSeen, m.Clock)
 			s.leave(b, p, "the profile was merged into another", func(*audience) bool { return true })
 			continue
 		}
-		if err := s.follow(b, m, i, rules); err != nil {
-			return err
+		if todo := s.choose(m, i); len(todo) > 0 || m.Touched[i].Changed == 0 {
+			s.enter(p.Index, m.Clock)
+			if err := s.follow(b, m, i, todo); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -174,6 +238,10 @@ func (s *Stage) Apply(b *schemas.Batch) error {
 	for i := range s.audiences {
 		s.audiences[i].members.Set(float64(s.audiences[i].size))
 	}
+	if s.unpublished && !b.Empty() {
+		s.unpublished = false
+		s.publish(b)
+	}
 	return nil
 }
 
@@ -184,110 +252,33 @@ func compareMemberships(a, b *schemas.Membership) int {
 	return bytes.Compare(a.ProfileID[:], b.ProfileID[:])
 }
 
-// enter notes of which audiences a profile is a member.
-func (s *Stage) enter(profile uint32) {
-	s.look++
-	s.members.each(profile, func(i uint32, since schemas.Time) {
-		a := &s.audiences[i]
-		a.look, a.inside, a.since = s.look, true, since
-	})
-}
-
-// isInside tells whether the profile at hand is a member.
-func (s *Stage) isInside(a *audience) bool { return a.look == s.look && a.inside }
-
-// follow evaluates rules over a profile at the time of its last event, or of the timer that fell due, and from there from edge to edge up
-// to the moment's clock. So every entry and exit stands in the ledger with its own time, however late the events came.
-func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int, rules []uint32) error {
-	p, t := &m.Profiles[i], &m.Touched[i]
-	s.eval.look(p)
-	at, reason := min(p.LastSeen, m.Clock), "its events"
-	if t.Due != 0 {
-		at, reason = t.Due, "time passed"
-	}
-	for range evaluationsMax {
-		s.eval.now, s.eval.next = at, 0
-		if err := s.evaluate(rules); err != nil {
-			return err
-		}
-		isLast := s.eval.next == 0 || s.eval.next > m.Clock
-		s.settle(b, p, rules, reason, isLast)
-		if t.Changed == 0 && len(s.active) < len(s.audiences) {
-			s.leave(b, p, "the audience was removed", func(a *audience) bool { return a.rule == nil })
-		}
-		if isLast {
-			break
-		}
-		at, reason = s.eval.next, "time passed"
-	}
-	if s.eval.next != 0 {
-		m.Timers = append(m.Timers, schemas.Touch{Profile: p.Index, Due: s.eval.next})
-	}
-	return nil
-}
-
-// evaluate runs rules over the profile that the evaluator looks at.
-func (s *Stage) evaluate(rules []uint32) error {
-	for _, i := range rules {
-		a := &s.audiences[i]
-		if a.rule.condition != nil {
-			a.belongs = a.rule.condition(s.eval)
-			continue
-		}
-		out, err := s.machine.Run(a.rule.program, &s.eval.env)
-		if err != nil {
-			return fmt.Errorf("audience %s: %w", a.name, err)
-		}
-		a.belongs = out.(bool)
-	}
-	return nil
-}
-
-// settle writes down where the rules' answers differ from what was known. An event that comes late has the profile looked at again as of a
-// time before somebody entered; that he was not yet a member then is no exit, unless nothing later is looked at.
-func (s *Stage) settle(b *schemas.Batch, p *schemas.Profile, rules []uint32, reason string, isLast bool) {
-	for _, i := range rules {
-		a := &s.audiences[i]
-		if inside := s.isInside(a); a.belongs != inside && (isLast || !inside || s.eval.now >= a.since) {
-			s.change(b, i, p, reason)
-		}
-	}
-}
-
-// leave takes the profile out of every audience that which names.
-func (s *Stage) leave(b *schemas.Batch, p *schemas.Profile, reason string, which func(a *audience) bool) {
+// publish writes down what the audiences are, those that are no longer defined as well.
+func (s *Stage) publish(b *schemas.Batch) {
 	for i := range s.audiences {
-		if a := &s.audiences[i]; s.isInside(a) && which(a) {
-			s.change(b, uint32(i), p, reason)
-		}
+		b.Audiences = append(b.Audiences, s.row(&s.audiences[i]))
 	}
 }
 
-// change writes an entry or an exit into the ledger. Nobody leaves earlier than he came, although the event that makes him leave may have
-// happened earlier than the one that made him come.
-func (s *Stage) change(b *schemas.Batch, i uint32, p *schemas.Profile, reason string) {
-	a, at := &s.audiences[i], s.eval.now
-	enter := !s.isInside(a)
-	a.inside, a.look = enter, s.look
-	a.sequence++
-	a.changed = true
-	s.unsaved = append(s.unsaved, member{i, p.Index})
-	row := schemas.Membership{Audience: a.name, ProfileID: p.ID, Member: enter, Since: at, Reason: reason}
-	if enter {
-		a.since = at
-		s.members.add(p.Index, i, at)
-		a.size++
-		a.entered.Inc()
-	} else {
-		at = max(at, a.since)
-		row.Since, row.Until = a.since, at
-		s.members.remove(p.Index, i)
-		a.size--
-		a.left.Inc()
+func (s *Stage) row(a *audience) schemas.Audience {
+	row := schemas.Audience{Name: a.name}
+	if a.plan != nil {
+		r := a.plan.rule
+		row.Description, row.Rule, row.MinSize, row.HoldoutOf, row.Active = r.Description, r.When, uint32(r.MinSize), r.HoldoutOf, true
 	}
-	b.Memberships = append(b.Memberships, row)
-	b.Changes = append(b.Changes, schemas.AudienceChange{Audience: a.name, Sequence: a.sequence, ProfileID: p.ID, Enter: enter, Time: at, Reason: reason})
+	return row
 }
+
+// definitions stands for all that publish writes.
+func (s *Stage) definitions() [sha256.Size]byte {
+	d := sha256.New()
+	for i := range s.audiences {
+		fmt.Fprintf(d, "%+q\n", fmt.Sprint(s.row(&s.audiences[i])))
+	}
+	return [sha256.Size]byte(d.Sum(nil))
+}
+
+// hashOf stands for what decides who is a member.
+func hashOf(r *Rule) [32]byte { return sha256.Sum256([]byte(r.definition())) }
 
 type metrics struct {
 	members *prometheus.GaugeVec

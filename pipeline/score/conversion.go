@@ -112,7 +112,7 @@ func (s *Stage) orderedAfter(leaf uint32, at schemas.Time) (first schemas.Time) 
 func (c *cartCase) describe(f *model.Features, silence int) {
 	f.Reset()
 	f.Number("changes", float64(c.changes))
-	f.Number("value", number(c.value))
+	f.Number("value", c.value.Float())
 	f.Word("silence", silenceNames[silence])
 	f.Word("bought", yesNo[toInt(c.bought)])
 	f.Word("channel", c.channel.String())

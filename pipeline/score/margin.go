@@ -14,7 +14,7 @@ type Costs struct {
 func (s *Stage) margin(p *schemas.Profile, sc *schemas.Scores, t *taste) {
 	c := &s.cfg.Costs
 	sum := s.fold.sum
-	sc.GoodsCost = sum.cost + decimal(number(sum.uncosted)*(1-s.cfg.MarginRate))
+	sc.GoodsCost = sum.cost + decimal(sum.uncosted.Float()*(1-s.cfg.MarginRate))
 	email := schemas.Decimal(p.Email.Sent)
 	for i, n := range t.messages {
 		email -= schemas.Decimal(n)

@@ -155,7 +155,7 @@ func (o *population) spends() []model.Spend {
 		to := from
 		for ; to < len(keys) && to < from+step && keys[to].repeats == w.repeats; to++ {
 			n += o.worths[keys[to]]
-			sum += float64(o.worths[keys[to]]) * number(keys[to].mean)
+			sum += float64(o.worths[keys[to]]) * keys[to].mean.Float()
 		}
 		if n > 0 {
 			list = append(list, model.Spend{X: w.repeats, Mean: sum / float64(n), N: uint64(n)})
@@ -164,9 +164,6 @@ func (o *population) spends() []model.Spend {
 	}
 	return list
 }
-
-// number is exact for all amounts below 2^53 ten-thousandths.
-func number(d schemas.Decimal) float64 { return float64(d) / float64(schemas.DecimalOne) }
 
 // decimal rounds to ten-thousandths.
 func decimal(x float64) schemas.Decimal {

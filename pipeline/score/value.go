@@ -21,7 +21,7 @@ func (s *Stage) value(m *models, p *schemas.Profile, sc *schemas.Scores) {
 	if m.GammaGamma.P <= 0 {
 		return
 	}
-	expected := m.GammaGamma.Expected(sc.RepeatDays, max(0, number(sc.RepeatValueMean)))
+	expected := m.GammaGamma.Expected(sc.RepeatDays, max(0, sc.RepeatValueMean.Float()))
 	sc.ExpectedValue = decimal(expected)
 	if m.MBGNBD.R > 0 {
 		life := model.LifetimeValue{Weeks: lifetimeWeeks, Steps: lifetimeSteps, AnnualDiscount: s.cfg.DiscountRate, Margin: s.cfg.MarginRate}

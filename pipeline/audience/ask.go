@@ -1,0 +1,160 @@
+package audience
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// occurrence is an event as a window remembers it, or several of one day.
+type occurrence struct {
+	time   schemas.Time // of several: of the latest
+	amount schemas.Decimal
+	count  uint32
+}
+
+func compareOccurrences(a, b occurrence) int {
+	switch {
+	case a.time != b.time:
+		return int(min(1, max(-1, a.time-b.time)))
+	default:
+		return int(min(1, max(-1, a.amount-b.amount)))
+	}
+}
+
+// question is a window of a rule over the predicates that a stage watches.
+type question struct {
+	steps, without []*watched
+	span, during   schemas.Time
+}
+
+// edge notes an instant to come at which an answer may change.
+func (e *evaluator) edge(at schemas.Time) {
+	if at > e.now && (e.next == 0 || at < e.next) {
+		e.next = at
+	}
+}
+
+// known gives the occurrences up to now, in order of time.
+func (e *evaluator) known(w *watched) []occurrence {
+	list := e.occurrences(w)
+	n := len(list)
+	for n > 0 && list[n-1].time > e.now {
+		n--
+	}
+	if n < len(list) {
+		e.edge(list[n].time)
+	}
+	return list[:n]
+}
+
+// held gives the occurrences that a window holds now, in order of time.
+func (e *evaluator) held(window int) (list []occurrence, span schemas.Time) {
+	q := &e.questions[window]
+	list, span = e.known(q.steps[0]), q.span
+	from := e.now - span
+	first := sort.Search(len(list), func(i int) bool { return list[i].time > from })
+	return list[first:], span
+}
+
+func (e *evaluator) count(window int) (n int) {
+	list, span := e.held(window)
+	if len(list) == 0 {
+		return 0
+	}
+	e.edge(list[0].time + span)
+	for i := range list {
+		n += int(list[i].count)
+	}
+	return n
+}
+
+// atLeast tells whether a window holds so many events: until the last one of them that is needed leaves it.
+func (e *evaluator) atLeast(window, count int) bool {
+	if count <= 0 {
+		return true
+	}
+	list, span := e.held(window)
+	for _, o := range slices.Backward(list) {
+		if count -= int(o.count); count <= 0 {
+			e.edge(o.time + span)
+			return true
+		}
+	}
+	return false
+}
+
+func (e *evaluator) sum(window int) float64 {
+	list, span := e.held(window)
+	if len(list) == 0 {
+		return 0
+	}
+	e.edge(list[0].time + span)
+	total := schemas.Decimal(0)
+	for i := range list {
+		total += list[i].amount
+	}
+	return total.Float()
+}
+
+func (e *evaluator) first(window int) schemas.Time {
+	list, span := e.held(window)
+	if len(list) == 0 {
+		return 0
+	}
+	e.edge(list[0].time + span)
+	return list[0].time
+}
+
+func (e *evaluator) last(window int) schemas.Time {
+	list, span := e.held(window)
+	if len(list) == 0 {
+		return 0
+	}
+	latest := list[len(list)-1].time
+	e.edge(latest + span)
+	return latest
+}
+
+// sequence tells whether some events of the steps came one after the other within the span, began within during, and had nothing of what
+// must not come since. For each beginning the earliest continuation is the shortest. The latest beginning that will do lasts longest.
+func (e *evaluator) sequence(window int) bool {
+	q := &e.questions[window]
+	barrier := schemas.Time(0) // the latest of what must not come
+	for _, w := range q.without {
+		if list := e.known(w); len(list) > 0 {
+			barrier = max(barrier, list[len(list)-1].time)
+		}
+	}
+	for _, w := range q.steps[1:] {
+		e.known(w) // notes when events from the future come
+	}
+	for _, o := range slices.Backward(e.known(q.steps[0])) {
+		if o.time < barrier || o.time <= e.now-q.during {
+			return false
+		}
+		if e.follows(q, o.time) {
+			e.edge(o.time + q.during)
+			return true
+		}
+	}
+	return false
+}
+
+// follows tells whether the further steps follow a beginning in time.
+func (e *evaluator) follows(q *question, begin schemas.Time) bool {
+	at := begin
+	for _, w := range q.steps[1:] {
+		list := e.known(w)
+		i := sort.Search(len(list), func(i int) bool { return list[i].time > at })
+		if i == len(list) || list[i].time-begin >= q.span {
+			return false
+		}
+		at = list[i].time
+	}
+	return true
+}
+
+// member tells whether the profile is in an audience that the rule names.
+func (e *evaluator) member(other int) bool { return e.belongs(e.others[other]) }

@@ -1,0 +1,212 @@
+package audience
+
+import (
+	"encoding/binary"
+	"unsafe"
+
+	"github.com/seamline/seamline/pipeline/slab"
+	"github.com/seamline/seamline/schemas"
+)
+
+// exactMax is how many events of one predicate a piece of history remembers one by one: the newest. Older ones are added up by day, so that
+// windows are exact to the second as far as the newest go, and to the day beyond. What is remembered does not depend on the order in which
+// events came.
+const exactMax = 64
+
+// head leads to what a leaf remembers of a predicate.
+type head struct {
+	predicate uint32
+	next      uint32 // of the leaf, in the order of predicates; 0 at the end
+	exact     uint32 // list of the newest events, newest first
+	days      uint32 // list of days of older events, newest first
+	count     uint32 // events in exact
+	unsaved   bool
+}
+
+// entry is one event, or several of one day.
+type entry struct {
+	occurrence
+	next uint32 // 0 at the end
+}
+
+const (
+	headBytes  = int64(unsafe.Sizeof(head{}))
+	entryBytes = int64(unsafe.Sizeof(entry{}))
+)
+
+// history remembers which events happened in which piece of history, as far as windows ask for them. Records with index 0 are nobody's.
+type history struct {
+	first   *slab.Slab[uint32] // by leaf
+	heads   *slab.Slab[head]
+	entries *slab.Slab[entry]
+	free    uint32 // first of the entries that are not used
+}
+
+func newHistory(space *slab.Space) history {
+	h := history{first: slab.NewSlab[uint32](space), heads: slab.NewSlab[head](space), entries: slab.NewSlab[entry](space)}
+	h.heads.Append(head{})
+	h.entries.Append(entry{})
+	return h
+}
+
+// head gives what a leaf remembers of a predicate, and its index.
+func (h *history) head(leaf, predicate uint32) (*head, uint32) {
+	h.first.Extend(int(leaf) + 1)
+	at := h.first.At(leaf)
+	for *at != 0 {
+		if found := h.heads.At(*at); found.predicate >= predicate {
+			if found.predicate == predicate {
+				return found, *at
+			}
+			break
+		} else {
+			at = &found.next
+		}
+	}
+	i := h.heads.Append(head{predicate: predicate, next: *at})
+	*at = i
+	return h.heads.At(i), i
+}
+
+// each calls f for all that a leaf remembers.
+func (h *history) each(leaf uint32, f func(index uint32, head *head)) {
+	if int(leaf) >= h.first.Len() {
+		return
+	}
+	for i := *h.first.At(leaf); i != 0; {
+		at := h.heads.At(i)
+		f(i, at)
+		i = at.next
+	}
+}
+
+// add remembers an event. What ended before since is in no window any more.
+func (h *history) add(to *head, o occurrence, since schemas.Time) {
+	h.insert(&to.exact, o)
+	if to.count++; to.count <= exactMax {
+		return
+	}
+	// The oldest goes to its day.
+	last := &to.exact
+	for h.entries.At(*last).next != 0 {
+		last = &h.entries.At(*last).next
+	}
+	oldest := h.entries.At(*last).occurrence
+	h.release(last)
+	to.count--
+	if oldest.time > since {
+		h.addToDay(&to.days, oldest)
+	}
+	for at := &to.days; *at != 0; {
+		if e := h.entries.At(*at); e.time <= since {
+			h.release(at)
+		} else {
+			at = &e.next
+		}
+	}
+}
+
+// insert puts an occurrence into a list, newest first.
+func (h *history) insert(at *uint32, o occurrence) {
+	for *at != 0 {
+		e := h.entries.At(*at)
+		if compareOccurrences(e.occurrence, o) <= 0 {
+			break
+		}
+		at = &e.next
+	}
+	i := h.free
+	if i == 0 {
+		i = h.entries.Append(entry{})
+	} else {
+		h.free = h.entries.At(i).next
+	}
+	*h.entries.At(i) = entry{occurrence: o, next: *at}
+	*at = i
+}
+
+func (h *history) addToDay(at *uint32, o occurrence) {
+	day := dayOf(o.time)
+	for i := *at; i != 0; {
+		e := h.entries.At(i)
+		if dayOf(e.time) == day {
+			e.time = max(e.time, o.time)
+			e.amount += o.amount
+			e.count += o.count
+			return
+		}
+		i = e.next
+	}
+	h.insert(at, o)
+}
+
+func dayOf(t schemas.Time) schemas.Time {
+	if t < 0 {
+		return (t+1)/schemas.Day - 1
+	}
+	return t / schemas.Day
+}
+
+// release takes an entry out of a list.
+func (h *history) release(at *uint32) {
+	i := *at
+	e := h.entries.At(i)
+	*at = e.next
+	*e = entry{next: h.free}
+	h.free = i
+}
+
+// collect appends what a head remembers.
+func (h *history) collect(list []occurrence, from *head) []occurrence {
+	for _, first := range [...]uint32{from.exact, from.days} {
+		for i := first; i != 0; {
+			e := h.entries.At(i)
+			list = append(list, e.occurrence)
+			i = e.next
+		}
+	}
+	return list
+}
+
+// encode appends the stored form of what a head remembers: events, then days, newest first.
+func (h *history) encode(b []byte, from *head) []byte {
+	b = binary.AppendUvarint(b, uint64(from.count))
+	for _, first := range [...]uint32{from.exact, from.days} {
+		for i := first; i != 0; {
+			e := h.entries.At(i)
+			b = binary.AppendVarint(b, int64(e.time))
+			b = binary.AppendVarint(b, int64(e.amount))
+			b = binary.AppendUvarint(b, uint64(e.count))
+			i = e.next
+		}
+	}
+	return b
+}
+
+// decode fills an empty head.
+func (h *history) decode(to *head, b []byte) error {
+	count, n := binary.Uvarint(b)
+	if n <= 0 || count > exactMax {
+		return errEntry
+	}
+	to.count = uint32(count)
+	b = b[n:]
+	at := &to.exact
+	for k := uint64(0); len(b) > 0; k++ {
+		if k == count {
+			at = &to.days
+		}
+		var o occurrence
+		t, n1 := binary.Varint(b)
+		a, n2 := binary.Varint(b[max(0, n1):])
+		c, n3 := binary.Uvarint(b[max(0, n1)+max(0, n2):])
+		if n1 <= 0 || n2 <= 0 || n3 <= 0 {
+			return errEntry
+		}
+		o.time, o.amount, o.count = schemas.Time(t), schemas.Decimal(a), uint32(c)
+		b = b[n1+n2+n3:]
+		*at = h.entries.Append(entry{occurrence: o})
+		at = &h.entries.At(*at).next
+	}
+	return nil
+}
