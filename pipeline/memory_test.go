@@ -167,7 +167,7 @@ func runCrowd(t *testing.T, dir string, ceiling int64, seed uint64, end int64, s
 	}
 	graph := stitch.New(rules, []byte("key"), space, reg)
 	stages := []schemas.Stage{source, dedup.New(dedup.DefaultConfig(), space, reg), graph, score.New(score.DefaultConfig(), graph, space, reg),
-		audience.New(audiences, space, reg), timers.New(space, reg)}
+		audience.New(audience.DefaultConfig(), audiences, graph, space, reg), timers.New(space, reg)}
 	sinks := []schemas.Sink{sink}
 	line, err := pipeline.New(pipeline.Config{Stages: stages, Sinks: sinks, Store: store, Journal: forgetful{}, Room: space.Trim, Cool: space.Cool,
 		CheckpointEvery: 2 * time.Second, Clock: time.Now, Metrics: pipeline.NewMetrics(reg, stages, sinks),

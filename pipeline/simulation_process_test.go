@@ -252,7 +252,7 @@ func (p *process) line(store *state.Store, journal *kafka.Journal, space *slab.S
 	remembered.Memory = 1 << 20
 	scoring := score.DefaultConfig()
 	scoring.FitEvery = p.w.fitEvery
-	scores, audiences := score.New(scoring, identity, space, reg), audience.New(audienceRules, space, reg)
+	scores, audiences := score.New(scoring, identity, space, reg), audience.New(audience.DefaultConfig(), audienceRules, identity, space, reg)
 	scores.Serve(audiences.Reads)
 	stages := []schemas.Stage{
 		decode.New(decode.DefaultConfig(), map[schemas.Feed]schemas.Decoder{schemas.FeedClickstream: commands{control.New(), calls}}, reg),

@@ -67,6 +67,7 @@ type Batch struct {
 	Accounts       []Account      // changed, in the order of their first appearance
 
 	// Filled by audience.
+	Audiences   []Audience // how all of them are defined, where that changed
 	Memberships []Membership
 	Changes     []AudienceChange
 
@@ -94,7 +95,7 @@ func (b *Batch) Reset() {
 		Ranges: b.Ranges[:0], Records: b.Records[:0], Events: b.Events[:0], Rejects: b.Rejects[:0], Dropped: b.Dropped[:0],
 		Arenas: b.Arenas, IDs: b.IDs[:0],
 		Decisions: b.Decisions[:0], Identifiers: b.Identifiers[:0], Contacts: b.Contacts[:0], Aliases: b.Aliases[:0], Attributions: b.Attributions[:0], Touched: b.Touched[:0],
-		Profiles: b.Profiles[:0], StageChanges: b.StageChanges[:0], Models: b.Models[:0], SessionAliases: b.SessionAliases[:0], Accounts: b.Accounts[:0], Memberships: b.Memberships[:0], Changes: b.Changes[:0], Took: b.Took[:0],
+		Profiles: b.Profiles[:0], StageChanges: b.StageChanges[:0], Models: b.Models[:0], SessionAliases: b.SessionAliases[:0], Accounts: b.Accounts[:0], Audiences: b.Audiences[:0], Memberships: b.Memberships[:0], Changes: b.Changes[:0], Took: b.Took[:0],
 	}
 }
 

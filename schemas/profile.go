@@ -111,6 +111,16 @@ type StageChange struct {
 	Reason    string
 }
 
+// Audience is one row of audiences: how an audience is defined.
+type Audience struct {
+	Name        string
+	Description string
+	Rule        string // the condition
+	MinSize     uint32 // smaller ones are not exported
+	HoldoutOf   string // the audience whose held-out people it has; it is never exported then
+	Active      bool   // it is defined; false where only its ledger is left
+}
+
 // Membership is one row of audience_members: whether a profile is in an audience now.
 type Membership struct {
 	Audience  string

@@ -115,7 +115,7 @@ type scoreDriver struct {
 func newScoreDriver(people int, space *slab.Space) *scoreDriver {
 	cfg := score.DefaultConfig()
 	stage := score.New(cfg, scoreGraph{}, space, newRegistry())
-	stage.Serve(func(schemas.Fields) schemas.Fields { return 0 }) // no rules read anything
+	stage.Serve(func(*schemas.Event, schemas.Fields) schemas.Fields { return 0 }) // no rules read anything
 	return &scoreDriver{stage: stage, crowd: newScoreCrowd(people)}
 }
 

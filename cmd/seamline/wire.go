@@ -91,7 +91,8 @@ func (r *pipelineRun) wireStages() (*line, error) {
 		return nil, err
 	}
 	reg := r.registry
-	l := &line{space: space, stitch: stitch.New(rules, key, space, reg), audience: audience.New(audiences, space, reg), timers: timers.New(space, reg)}
+	l := &line{space: space, stitch: stitch.New(rules, key, space, reg), timers: timers.New(space, reg)}
+	l.audience = audience.New(r.Audiences, audiences, l.stitch, space, reg)
 	scores := score.New(scoring, l.stitch, space, reg)
 	scores.Serve(l.audience.Reads)
 	decoded, first := decode.New(r.Decode, sources(r.settings), reg), dedup.New(r.Dedup, space, reg)

@@ -38,7 +38,7 @@ func (e *evaluator) edge(at schemas.Time) {
 
 // known gives the occurrences up to now, in order of time.
 func (e *evaluator) known(w *watched) []occurrence {
-	list := e.occurrences(w)
+	list := e.stage.occurrences(w)
 	n := len(list)
 	for n > 0 && list[n-1].time > e.now {
 		n--
@@ -157,4 +157,4 @@ func (e *evaluator) follows(q *question, begin schemas.Time) bool {
 }
 
 // member tells whether the profile is in an audience that the rule names.
-func (e *evaluator) member(other int) bool { return e.belongs(e.others[other]) }
+func (e *evaluator) member(other int) bool { return e.stage.belongs(e.others[other]) }

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/seamline/seamline/pipeline/state/statetest"
 	"github.com/seamline/seamline/schemas"
 )
@@ -110,7 +108,7 @@ func (p *player) pass(t *testing.T, clock schemas.Time) {
 
 func play(t *testing.T, rng *rand.Rand, list []Rule, events []happening, size int) played {
 	t.Helper()
-	p := &player{stage: New(list, nil, prometheus.NewRegistry()), due: map[uint32]schemas.Time{}, last: map[uint32]schemas.Profile{}}
+	p := &player{stage: newStage(list), due: map[uint32]schemas.Time{}, last: map[uint32]schemas.Profile{}}
 	p.out = played{rows: map[string]schemas.Membership{}, saved: statetest.Shelf{}}
 	for part := range slices.Chunk(events, size) {
 		p.batch = &schemas.Batch{}
@@ -136,7 +134,7 @@ func play(t *testing.T, rng *rand.Rand, list []Rule, events []happening, size in
 		}
 		switch rng.IntN(4) {
 		case 0:
-			again := New(list, nil, prometheus.NewRegistry())
+			again := newStage(list)
 			p.out.saved.Restart(t, p.stage, again)
 			if again.Changed() {
 				t.Fatal("rules that are the same count as changed")
@@ -193,7 +191,7 @@ func TestCuts(t *testing.T) {
 // TestLastRowOfABatch: who comes and goes within a batch has one row.
 func TestLastRowOfABatch(t *testing.T) {
 	t.Parallel()
-	s := New(rules(t, "orders > 0", "sessions > 0"), nil, prometheus.NewRegistry())
+	s := newStage(rules(t, "orders > 0", "sessions > 0"))
 	b := &schemas.Batch{}
 	row := schemas.Profile{Index: 3, ID: schemas.ProfileID{3}, LastSeen: day0, Orders: 1, Sessions: 1}
 	other := schemas.Profile{Index: 2, ID: schemas.ProfileID{2}, LastSeen: day0, Orders: 1}
@@ -206,9 +204,9 @@ func TestLastRowOfABatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []schemas.Membership{
-		{Audience: "a0", ProfileID: other.ID, Member: true, Since: day0, Reason: "its events"},
-		{Audience: "a0", ProfileID: row.ID, Since: day0, Until: day0, Reason: "its events"},
-		{Audience: "a1", ProfileID: row.ID, Member: true, Since: day0, Reason: "its events"},
+		{Audience: "a0", ProfileID: other.ID, Member: true, Since: day0, Reason: "pieces of history came or went"},
+		{Audience: "a0", ProfileID: row.ID, Since: day0, Until: day0, Reason: "pieces of history came or went"},
+		{Audience: "a1", ProfileID: row.ID, Member: true, Since: day0, Reason: "pieces of history came or went"},
 	}
 	if !slices.Equal(b.Memberships, want) || len(b.Changes) != 4 {
 		t.Errorf("got %+v and %d changes", b.Memberships, len(b.Changes))
@@ -226,15 +224,15 @@ func TestMembers(t *testing.T) {
 			m.remove(k.profile, k.audience)
 			delete(want, k)
 		} else {
-			m.add(k.profile, k.audience, schemas.Time(n))
+			m.set(k.profile, k.audience, stay{since: schemas.Time(n)})
 			want[k] = schemas.Time(n)
 		}
 	}
 	for profile := range uint32(30) {
 		last := -1
-		m.each(profile, func(audience uint32, since schemas.Time) {
-			if want[member{audience, profile}] != since || int(audience) <= last {
-				t.Errorf("profile %d is in audience %d since %d", profile, audience, since)
+		m.each(profile, func(audience uint32, s *stay) {
+			if want[member{audience, profile}] != s.since || int(audience) <= last {
+				t.Errorf("profile %d is in audience %d since %d", profile, audience, s.since)
 			}
 			last = int(audience)
 			delete(want, member{audience, profile})

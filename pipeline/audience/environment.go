@@ -179,7 +179,7 @@ func fieldNames() []string { return slices.Sorted(maps.Keys(fields)) }
 // evaluator runs rules over one profile at one instant, and notes when time alone could change an answer. It asks a stage about the events
 // that windows hold.
 type evaluator struct {
-	*Stage
+	stage     *Stage
 	env       environment
 	event     eventEnvironment // that filters are asked about
 	questions []question       // of the rule at hand
@@ -190,7 +190,7 @@ type evaluator struct {
 }
 
 func newEvaluator(s *Stage) *evaluator {
-	e := &evaluator{Stage: s, scored: true}
+	e := &evaluator{stage: s, scored: true}
 	e.lookScores(nil)
 	e.env.functions = functions{
 		Idle:   func(at schemas.Time, span int) bool { return e.idle(at, schemas.Time(span)) },

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -43,7 +41,7 @@ func drawn(rng *rand.Rand, v reflect.Value) {
 func TestFieldsAreOfTheProfile(t *testing.T) {
 	t.Parallel()
 	rng := random(t)
-	used, moved := newEvaluator(), map[string]bool{}
+	used, moved := newEvaluator(newStage(nil)), map[string]bool{}
 	var before reflect.Value
 	for i := range 400 {
 		p, sc := &schemas.Profile{}, &schemas.Scores{}
@@ -52,7 +50,7 @@ func TestFieldsAreOfTheProfile(t *testing.T) {
 		if p.Scores = sc; i%3 == 0 {
 			p.Scores = nil
 		}
-		fresh := newEvaluator()
+		fresh := newEvaluator(newStage(nil))
 		fresh.look(p)
 		used.look(p)
 		got, want := reflect.ValueOf(&used.env).Elem(), reflect.ValueOf(&fresh.env).Elem()
@@ -89,7 +87,7 @@ func TestScoresInRules(t *testing.T) {
 		if r.reads != reads {
 			t.Errorf("%s reads %b, want %b", when, r.reads, reads)
 		}
-		s, answers := New([]Rule{r}, nil, prometheus.NewRegistry()), map[bool]bool{}
+		s, answers := newStage([]Rule{r}), map[bool]bool{}
 		for range 300 {
 			p, sc := &schemas.Profile{}, &schemas.Scores{}
 			drawn(rng, reflect.ValueOf(p).Elem())

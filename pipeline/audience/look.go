@@ -128,4 +128,3 @@ var boundWords = func() (all [boundsAll + 1][]string) {
 	}
 	return all
 }()
-

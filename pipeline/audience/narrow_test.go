@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/seamline/seamline/schemas"
 )
 
@@ -48,7 +46,7 @@ func TestConditions(t *testing.T) {
 		if r.condition == nil {
 			return
 		}
-		s := New([]Rule{r}, nil, prometheus.NewRegistry())
+		s := newStage([]Rule{r})
 		answers := map[bool]bool{}
 		for range 300 {
 			p := person(rng)
@@ -149,7 +147,7 @@ func TestNarrow(t *testing.T) {
 		events = append(events, event{*p, changed})
 	}
 	ledger := func(isNarrow bool) (ledger []string, evaluated int) {
-		s, b, last, dues := New(list, nil, prometheus.NewRegistry()), &schemas.Batch{}, map[uint32]schemas.Profile{}, map[uint32]schemas.Time{}
+		s, b, last, dues := newStage(list), &schemas.Batch{}, map[uint32]schemas.Profile{}, map[uint32]schemas.Time{}
 		look := func(clock schemas.Time, p schemas.Profile, touch schemas.Touch) {
 			touch.Profile, last[p.Index] = p.Index, p
 			m := &schemas.Moment{Clock: clock, Touched: []schemas.Touch{touch}, Profiles: []schemas.Profile{p}}
@@ -160,7 +158,7 @@ func TestNarrow(t *testing.T) {
 			if touch.Changed == 0 {
 				delete(dues, p.Index)
 			} else {
-				evaluated -= len(list) - len(s.choice.of(touch.Changed, s).rules)
+				evaluated -= len(list) - len(s.choice.of(touch.Changed, s).plans)
 			}
 			for _, timer := range m.Timers {
 				if dues[p.Index] == 0 || timer.Due < dues[p.Index] {

@@ -34,23 +34,23 @@ const (
 	entryBytes = int64(unsafe.Sizeof(entry{}))
 )
 
-// history remembers which events happened in which piece of history, as far as windows ask for them. Records with index 0 are nobody's.
-type history struct {
+// eventLog remembers which events happened in which piece of history, as far as windows ask for them. Records with index 0 are nobody's.
+type eventLog struct {
 	first   *slab.Slab[uint32] // by leaf
 	heads   *slab.Slab[head]
 	entries *slab.Slab[entry]
 	free    uint32 // first of the entries that are not used
 }
 
-func newHistory(space *slab.Space) history {
-	h := history{first: slab.NewSlab[uint32](space), heads: slab.NewSlab[head](space), entries: slab.NewSlab[entry](space)}
+func newEventLog(space *slab.Space) eventLog {
+	h := eventLog{first: slab.NewSlab[uint32](space), heads: slab.NewSlab[head](space), entries: slab.NewSlab[entry](space)}
 	h.heads.Append(head{})
 	h.entries.Append(entry{})
 	return h
 }
 
 // head gives what a leaf remembers of a predicate, and its index.
-func (h *history) head(leaf, predicate uint32) (*head, uint32) {
+func (h *eventLog) head(leaf, predicate uint32) (*head, uint32) {
 	h.first.Extend(int(leaf) + 1)
 	at := h.first.At(leaf)
 	for *at != 0 {
@@ -69,7 +69,7 @@ func (h *history) head(leaf, predicate uint32) (*head, uint32) {
 }
 
 // each calls f for all that a leaf remembers.
-func (h *history) each(leaf uint32, f func(index uint32, head *head)) {
+func (h *eventLog) each(leaf uint32, f func(index uint32, head *head)) {
 	if int(leaf) >= h.first.Len() {
 		return
 	}
@@ -81,7 +81,7 @@ func (h *history) each(leaf uint32, f func(index uint32, head *head)) {
 }
 
 // add remembers an event. What ended before since is in no window any more.
-func (h *history) add(to *head, o occurrence, since schemas.Time) {
+func (h *eventLog) add(to *head, o occurrence, since schemas.Time) {
 	h.insert(&to.exact, o)
 	if to.count++; to.count <= exactMax {
 		return
@@ -107,7 +107,7 @@ func (h *history) add(to *head, o occurrence, since schemas.Time) {
 }
 
 // insert puts an occurrence into a list, newest first.
-func (h *history) insert(at *uint32, o occurrence) {
+func (h *eventLog) insert(at *uint32, o occurrence) {
 	for *at != 0 {
 		e := h.entries.At(*at)
 		if compareOccurrences(e.occurrence, o) <= 0 {
@@ -125,7 +125,7 @@ func (h *history) insert(at *uint32, o occurrence) {
 	*at = i
 }
 
-func (h *history) addToDay(at *uint32, o occurrence) {
+func (h *eventLog) addToDay(at *uint32, o occurrence) {
 	day := dayOf(o.time)
 	for i := *at; i != 0; {
 		e := h.entries.At(i)
@@ -148,7 +148,7 @@ func dayOf(t schemas.Time) schemas.Time {
 }
 
 // release takes an entry out of a list.
-func (h *history) release(at *uint32) {
+func (h *eventLog) release(at *uint32) {
 	i := *at
 	e := h.entries.At(i)
 	*at = e.next
@@ -157,7 +157,7 @@ func (h *history) release(at *uint32) {
 }
 
 // collect appends what a head remembers.
-func (h *history) collect(list []occurrence, from *head) []occurrence {
+func (h *eventLog) collect(list []occurrence, from *head) []occurrence {
 	for _, first := range [...]uint32{from.exact, from.days} {
 		for i := first; i != 0; {
 			e := h.entries.At(i)
@@ -169,7 +169,7 @@ func (h *history) collect(list []occurrence, from *head) []occurrence {
 }
 
 // encode appends the stored form of what a head remembers: events, then days, newest first.
-func (h *history) encode(b []byte, from *head) []byte {
+func (h *eventLog) encode(b []byte, from *head) []byte {
 	b = binary.AppendUvarint(b, uint64(from.count))
 	for _, first := range [...]uint32{from.exact, from.days} {
 		for i := first; i != 0; {
@@ -184,7 +184,7 @@ func (h *history) encode(b []byte, from *head) []byte {
 }
 
 // decode fills an empty head.
-func (h *history) decode(to *head, b []byte) error {
+func (h *eventLog) decode(to *head, b []byte) error {
 	count, n := binary.Uvarint(b)
 	if n <= 0 || count > exactMax {
 		return errEntry

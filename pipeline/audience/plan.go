@@ -60,7 +60,7 @@ func (s *Stage) define(numbers map[string]uint32) {
 			s.removed++
 		}
 	}
-	s.numbers.Float()
+	s.number(numbers)
 	s.todo = todo{marks: make([]uint64, len(s.plans))}
 }
 

@@ -37,7 +37,7 @@ type Rule struct {
 	MinSize     int          // smaller audiences are not exported
 	MaxAge      schemas.Time // longest stay; 0 for no end. Who stayed so long comes back when the condition has been false in between
 
-	HoldoutOf   string       // the audience whose held-out people this one has; empty for all others
+	HoldoutOf string // the audience whose held-out people this one has; empty for all others
 
 	line      int
 	excluded  []string // audiences whose members do not belong: Exclude, and those of the group that go before

@@ -102,7 +102,7 @@ type Stage struct {
 	deletions int          // how much of history asked for erasure
 
 	members members
-	history history
+	history eventLog
 	eval    *evaluator
 	machine vm.VM
 
@@ -126,7 +126,7 @@ type Stage struct {
 // New makes a stage without members over a graph, whose memory is in the space; a nil space is anonymous memory.
 func New(cfg Config, rules []Rule, graph Graph, space *slab.Space, reg prometheus.Registerer) *Stage {
 	s := &Stage{rules: rules, lateness: schemas.Span(cfg.Lateness), graph: graph, byName: map[string]uint32{}, members: newMembers(space),
-		history: newHistory(space), space: space, metrics: newMetrics(reg)}
+		history: newEventLog(space), space: space, metrics: newMetrics(reg)}
 	s.eval = newEvaluator(s)
 	s.gatherHead = s.noteHead
 	s.gatherLeaf = func(leaf uint32) { s.history.each(leaf, s.gatherHead) }

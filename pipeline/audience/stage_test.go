@@ -65,9 +65,9 @@ func TestShippedAudiences(t *testing.T) {
 	}
 	f := func(name string, clock schemas.Time, want bool, p schemas.Profile) {
 		t.Helper()
-		s := New(list, nil, prometheus.NewRegistry())
+		s := newStage(list)
 		apply(t, s, clock, 0, p)
-		if _, got := s.members.get(1, s.byName[name]); got != want {
+		if got := s.has(1, name); got != want {
 			t.Errorf("%s: got %v, want %v for %+v", name, got, want, p)
 		}
 	}
@@ -84,7 +84,7 @@ func TestShippedAudiences(t *testing.T) {
 
 func TestTimeAloneEntersAndEnds(t *testing.T) {
 	t.Parallel()
-	s := New(rules(t, `cart_quantity > 0 and idle(cart_updated, "1h") and within(cart_updated, "3d")`), nil, prometheus.NewRegistry())
+	s := newStage(rules(t, `cart_quantity > 0 and idle(cart_updated, "1h") and within(cart_updated, "3d")`))
 	p := schemas.Profile{CartQuantity: schemas.DecimalOne, CartUpdated: day0}
 	changes, timer := apply(t, s, day0, 0, p)
 	if changes != nil || timer != day0+schemas.Hour {
@@ -99,7 +99,7 @@ func TestTimeAloneEntersAndEnds(t *testing.T) {
 		t.Fatalf("after three days: %v, timer %s", changes, timer)
 	}
 	// A long pause passes both edges at once, and both stand in the ledger with their own times.
-	again := New(s.rules, nil, prometheus.NewRegistry())
+	again := newStage(s.rules)
 	_, timer = apply(t, again, day0, 0, p)
 	if changes, _ = apply(t, again, day0+9*schemas.Day, timer, p); fmt.Sprint(changes) != "[a0 enter 1 #1 a0 exit 72 #2]" {
 		t.Fatalf("after a pause: %v", changes)
@@ -109,7 +109,7 @@ func TestTimeAloneEntersAndEnds(t *testing.T) {
 // TestLateEventIsNoExit: who entered because time passed stays, when an event from before that comes late.
 func TestLateEventIsNoExit(t *testing.T) {
 	t.Parallel()
-	s := New(rules(t, `orders > 0 and idle(last_order, "2d")`), nil, prometheus.NewRegistry())
+	s := newStage(rules(t, `orders > 0 and idle(last_order, "2d")`))
 	p := schemas.Profile{Orders: 1, LastOrder: day0, LastSeen: day0}
 	_, timer := apply(t, s, day0, 0, p)
 	if changes, _ := apply(t, s, timer, timer, p); fmt.Sprint(changes) != "[a0 enter 48 #1]" {
@@ -127,7 +127,7 @@ func TestLateEventIsNoExit(t *testing.T) {
 
 func TestMergedProfileLeaves(t *testing.T) {
 	t.Parallel()
-	s := New(rules(t, "orders > 0", "sessions > 5"), nil, prometheus.NewRegistry())
+	s := newStage(rules(t, "orders > 0", "sessions > 5"))
 	apply(t, s, day0, 0, schemas.Profile{Orders: 1})
 	if changes, _ := apply(t, s, day0+schemas.Hour, 0, schemas.Profile{Merged: true}); fmt.Sprint(changes) != "[a0 exit 1 #2]" {
 		t.Errorf("got %v", changes)
@@ -136,7 +136,7 @@ func TestMergedProfileLeaves(t *testing.T) {
 
 func TestRestartAndChangedRules(t *testing.T) {
 	t.Parallel()
-	s := New(rules(t, "orders > 0", "sessions > 0"), nil, prometheus.NewRegistry())
+	s := newStage(rules(t, "orders > 0", "sessions > 0"))
 	p := schemas.Profile{Orders: 1, Sessions: 1}
 	apply(t, s, day0, 0, p)
 	kept := statetest.Shelf{}
@@ -144,7 +144,7 @@ func TestRestartAndChangedRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	load := func(list []Rule) *Stage {
-		again := New(list, nil, prometheus.NewRegistry())
+		again := newStage(list)
 		if err := again.Load(kept); err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +190,7 @@ func BenchmarkStep(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := New(list, nil, prometheus.NewRegistry())
+	s := newStage(list)
 	const profiles = 10_000
 	batch := &schemas.Batch{}
 	m := &schemas.Moment{Touched: make([]schemas.Touch, 1), Profiles: make([]schemas.Profile, 1)}
@@ -214,4 +214,19 @@ func BenchmarkStep(b *testing.B) {
 	for n := range b.N {
 		turn(n)
 	}
+}
+
+// oneLeaf is a graph in which every profile has one piece of history, with the profile's number.
+type oneLeaf struct{}
+
+func (oneLeaf) Leaves(profile uint32, f func(leaf uint32)) { f(profile) }
+
+func newStage(list []Rule) *Stage {
+	return New(DefaultConfig(), list, oneLeaf{}, nil, prometheus.NewRegistry())
+}
+
+// has tells whether a profile is in an audience.
+func (s *Stage) has(profile uint32, name string) bool {
+	known, found := s.members.get(profile, s.byName[name])
+	return found && known.until == 0
 }

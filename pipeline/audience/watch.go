@@ -215,8 +215,8 @@ func (s *Stage) gather(profile uint32) {
 	s.graph.Leaves(profile, s.gatherLeaf)
 }
 
-// gatherHead notes one head of the profile at hand.
-func (s *Stage) gatherHead(index uint32, h *head) {
+// noteHead notes one head of the profile at hand.
+func (s *Stage) noteHead(index uint32, h *head) {
 	w := s.byNumber[h.predicate]
 	if w.look != s.look {
 		w.look, w.heads, w.isListed = s.look, w.heads[:0], false

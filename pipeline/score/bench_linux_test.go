@@ -136,7 +136,7 @@ func BenchmarkRow(b *testing.B) {
 	cfg := DefaultConfig()
 	cfg.FitEvery = time.Hour
 	s, c := New(cfg, crowd{}, nil, prometheus.NewRegistry()), &traffic{rng: rand.New(rand.NewPCG(1, 1)), people: people, clock: day0}
-	s.Serve(func(schemas.Fields) schemas.Fields { return 0 })
+	s.Serve(func(*schemas.Event, schemas.Fields) schemas.Fields { return 0 })
 	m := &schemas.Moment{Touched: make([]schemas.Touch, 1)}
 	batch := &schemas.Batch{Number: 1}
 	for range 6 * people {

@@ -150,9 +150,9 @@ func cloneScores(sc *schemas.Scores) *schemas.Scores {
 }
 
 // everything is what a stage serves by default.
-func everything(schemas.Fields) schemas.Fields { return schemas.FieldsAll }
+func everything(*schemas.Event, schemas.Fields) schemas.Fields { return schemas.FieldsAll }
 
-func walked(t *testing.T, rng *rand.Rand, events []*schemas.Event, size int, readers func(schemas.Fields) schemas.Fields) result {
+func walked(t *testing.T, rng *rand.Rand, events []*schemas.Event, size int, readers func(*schemas.Event, schemas.Fields) schemas.Fields) result {
 	t.Helper()
 	const leaves = walkedLeaves
 	cfg := DefaultConfig()
@@ -161,7 +161,7 @@ func walked(t *testing.T, rng *rand.Rand, events []*schemas.Event, size int, rea
 	w := &walk{graph: newPeople(leaves, rng), due: map[uint32]schemas.Time{}, rows: map[uint32]schemas.Profile{}}
 	w.stage = New(cfg, w.graph, nil, prometheus.NewRegistry())
 	w.stage.Serve(readers)
-	w.isPartial = readers(schemas.FieldsSeen) != schemas.FieldsAll
+	w.isPartial = readers(nil, schemas.FieldsSeen) != schemas.FieldsAll
 	w.result = result{accounts: map[string]schemas.Account{}, rows: map[uint32]schemas.Profile{}, saved: statetest.Shelf{}}
 	clock, number := schemas.Time(0), uint64(0)
 	for batch := range slices.Chunk(events, size) {
@@ -340,7 +340,7 @@ func TestCuts(t *testing.T) {
 			}
 		}
 		// What is not read is not folded, and nothing else is other for it.
-		few := walked(t, rng, clone(events), len(events), func(changed schemas.Fields) schemas.Fields { return changed & schemas.FieldsOrders })
+		few := walked(t, rng, clone(events), len(events), func(_ *schemas.Event, changed schemas.Fields) schemas.Fields { return changed & schemas.FieldsOrders })
 		for p, row := range want.rows {
 			if !reflect.DeepEqual(few.rows[p], row) {
 				t.Fatalf("rows differ where little is read:\n%+v\n%+v", few.rows[p], row)

@@ -90,8 +90,8 @@ type Stage struct {
 	formers  []schemas.Time
 	features model.Features
 	reasons  map[uint64]string
-	moment   []schemas.Scores                            // of the moment's profiles, where somebody reads them
-	readers  func(changed schemas.Fields) schemas.Fields // see Serve
+	moment   []schemas.Scores                                              // of the moment's profiles, where somebody reads them
+	readers  func(e *schemas.Event, changed schemas.Fields) schemas.Fields // see Serve
 	unsaved  unsaved
 	space    *slab.Space
 	last     lengths // what the rows of the batch before needed
@@ -119,7 +119,7 @@ func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) 
 	if cfg.SessionGapApp > 0 {
 		s.gaps[schemas.ChannelApp] = schemas.Span(cfg.SessionGapApp)
 	}
-	s.Serve(func(schemas.Fields) schemas.Fields { return schemas.FieldsAll })
+	s.Serve(func(*schemas.Event, schemas.Fields) schemas.Fields { return schemas.FieldsAll })
 	s.orders.Append(order{})
 	s.totals.Append(totals{})
 	s.carts.Append(cartNode{})
@@ -143,9 +143,11 @@ func New(cfg Config, graph Graph, space *slab.Space, reg prometheus.Registerer) 
 // Name is the stage's stable name.
 func (s *Stage) Name() string { return "score" }
 
-// Serve tells what is read of a moment's profiles behind this stage when some of their fields may have changed. No more is folded than is
-// read, and for most events that is nothing. By default everything is read.
-func (s *Stage) Serve(readers func(changed schemas.Fields) schemas.Fields) { s.readers = readers }
+// Serve tells what is read of a moment's profiles behind this stage when some of their fields may have changed, by an event of theirs or,
+// where that is nil, by something else. No more is folded than is read, and for most events that is nothing. By default everything is read.
+func (s *Stage) Serve(readers func(e *schemas.Event, changed schemas.Fields) schemas.Fields) {
+	s.readers = readers
+}
 
 // eventBytes is what an event may add to the state.
 const eventBytes = int64(unsafe.Sizeof(leaf{}) + unsafe.Sizeof(order{}) + unsafe.Sizeof(totals{})/totalsKeptMin + unsafe.Sizeof(session{}) +
@@ -193,7 +195,7 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 			m.Profiles = append(m.Profiles, schemas.Profile{})
 		}
 		p := &m.Profiles[len(m.Profiles)-1]
-		reads, moves := s.reads(t)
+		reads, moves := s.reads(m.Event, t)
 		if reads == 0 {
 			p.Index = t.Profile
 			continue
@@ -211,10 +213,10 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 		} else if s.place(b, p, t, m) && t.Changed != 0 {
 			t.Changed |= schemas.FieldsStage
 		}
-		if reads&schemas.FieldsConsent != 0 && s.readers(schemas.FieldsConsent) != 0 {
+		if reads&schemas.FieldsConsent != 0 && s.readers(nil, schemas.FieldsConsent) != 0 {
 			s.foldConsent(p)
 		}
-		if reads&schemas.FieldsScored != 0 && s.readers(schemas.FieldsScored) != 0 {
+		if reads&schemas.FieldsScored != 0 && s.readers(nil, schemas.FieldsScored) != 0 {
 			p.Scores = &s.moment[i]
 			g := s.now()
 			s.scores(&g, p, p.Scores, m.Clock)
@@ -227,13 +229,16 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 }
 
 // reads gives what must be folded of a touched profile, and whether its place on the journey may be another than before.
-func (s *Stage) reads(t *schemas.Touch) (reads schemas.Fields, moves bool) {
+func (s *Stage) reads(e *schemas.Event, t *schemas.Touch) (reads schemas.Fields, moves bool) {
 	if t.Changed == 0 {
 		return schemas.FieldsAll, true
 	}
-	reads = s.readers(t.Changed)
+	if e != nil && e.Profile != t.Profile {
+		e = nil
+	}
+	reads = s.readers(e, t.Changed)
 	if t.Changed&journeyReads(s.journey(t.Profile).stage) != 0 {
-		return reads | s.readers(schemas.FieldsStage) | journeyFields, true
+		return reads | s.readers(nil, schemas.FieldsStage) | journeyFields, true
 	}
 	return reads, false
 }

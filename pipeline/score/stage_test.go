@@ -327,7 +327,7 @@ func BenchmarkStep(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	const people, count = 100_000, 10_000
 	s := New(DefaultConfig(), crowd{}, nil, prometheus.NewRegistry())
-	s.Serve(func(schemas.Fields) schemas.Fields { return 0 }) // the state's update alone; what rules read comes in addition
+	s.Serve(func(*schemas.Event, schemas.Fields) schemas.Fields { return 0 }) // the state's update alone; what rules read comes in addition
 	events := randomEvents(rng, count, people)
 	batch := &schemas.Batch{Number: 1}
 	m := &schemas.Moment{Clock: day0 + 365*schemas.Day, Touched: make([]schemas.Touch, 1)}
