@@ -48,6 +48,7 @@ func commands() []command {
 		{"generate", "[flags]", "publish sample traffic of simulated shoppers, with ground truth", runGenerate},
 		{"replay", "--from-start | --topic T --from TIME | --compare", "process topics again: rebuild everything, pick up what was never accepted, or prove the tables", runReplay},
 		{"identity", "explain|retract|quarantine|release|erase|dry-run", "say why identifiers are one person, take links back, and try other rules", runIdentity},
+		{"audiences", "check|preview [--file F]", "find mistakes in a file of audiences, and see what it would change", runAudiences},
 		{"profile", "show|explain NS:VALUE|ID", "show one person as a clerk needs it, or say what each score is made of", runProfile},
 		{"bench", "[flags]", "measure events per second and CPU per event, end to end", runBench},
 		{"version", "", "print the version", runVersion},
