@@ -89,7 +89,7 @@ func rehearseAudiences(s *settings, file string, space *slab.Space) (*rehearsedA
 		if err != nil {
 			return nil, err
 		}
-		*sides[i] = &rehearsedSide{rules: list, Stage: audience.New(list, space, prometheus.NewRegistry())}
+		*sides[i] = &rehearsedSide{rules: list, Stage: audience.New(s.Audiences, list, r.stitch, space, prometheus.NewRegistry())}
 	}
 	scores := score.New(scoring, r.stitch, space, reg)
 	stages := []schemas.Stage{decode.New(s.Decode, sources(s), reg), dedup.New(s.Dedup, space, reg), r.stitch, scores, r.inForce}
@@ -102,10 +102,10 @@ func rehearseAudiences(s *settings, file string, space *slab.Space) (*rehearsedA
 }
 
 // reads gives what either side reads.
-func (r *rehearsedAudiences) reads(changed schemas.Fields) schemas.Fields {
-	all := r.inForce.Reads(changed)
+func (r *rehearsedAudiences) reads(e *schemas.Event, changed schemas.Fields) schemas.Fields {
+	all := r.inForce.Reads(e, changed)
 	if r.other != nil {
-		all |= r.other.Reads(changed)
+		all |= r.other.Reads(e, changed)
 	}
 	return all
 }
