@@ -33,6 +33,7 @@ type call struct {
 // context is what a call says about its surroundings.
 type context struct {
 	person      person
+	traits      []byte // where they say more of the person than has a field here
 	externalIDs []schemas.Identifier
 	consent     []byte // preferences by category
 	management  []byte // RudderStack's form of the same
@@ -44,6 +45,7 @@ type context struct {
 	content     string
 	deviceID    string
 	advertiseID string
+	tracking    field.Bool // of the advertising id
 	deviceType  string
 	system      string
 	library     string
@@ -58,6 +60,7 @@ type person struct {
 	phone   string
 	loyalty string
 	country string
+	more    bool // names, a postal address or the like stand there as well
 }
 
 // copy makes c say what from says, and keeps its memory.

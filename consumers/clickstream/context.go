@@ -19,7 +19,7 @@ func (c *context) read(r *field.Reader) {
 		case "device":
 			c.readDevice(r)
 		case "traits":
-			c.person.read(r)
+			c.readTraits(r)
 		case "externalIds", "external_ids":
 			c.readExternalIDs(r)
 		case "consent":
@@ -111,11 +111,21 @@ func (c *context) readDevice(r *field.Reader) {
 			set(&c.deviceID, r.Text())
 		case "advertisingId", "advertising_id":
 			set(&c.advertiseID, r.Text())
+		case "adTrackingEnabled", "ad_tracking_enabled":
+			c.tracking = r.Bool()
 		case "type":
 			set(&c.deviceType, r.Text())
 		default:
 			r.Skip()
 		}
+	}
+}
+
+// readTraits reads the traits of the person, and keeps them where they say more.
+func (c *context) readTraits(r *field.Reader) {
+	here := r.Here()
+	if c.person.read(r); c.person.more && r.OK() {
+		c.traits = r.Since(here)
 	}
 }
 
@@ -162,7 +172,13 @@ func (p *person) readMember(r *field.Reader) {
 	case "loyalty_id", "loyaltyId":
 		set(&p.loyalty, r.Text())
 	case "address":
+		p.more = true
 		set(&p.country, field.Country(r.Member("country")))
+	case "firstName", "first_name", "firstname", "givenName", "given_name", "lastName", "last_name", "lastname", "familyName", "family_name",
+		"birthday", "birthDate", "birth_date", "dateOfBirth", "date_of_birth", "gender", "city", "state", "zip", "zipCode", "zip_code",
+		"postalCode", "postal_code", "postcode", "country":
+		p.more = true
+		r.Skip()
 	default:
 		r.Skip()
 	}

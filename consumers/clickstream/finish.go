@@ -74,6 +74,7 @@ func (s *scratch) fill(e *schemas.Event, what meaning) (schemas.Reason, string) 
 	f.place(e, c, what)
 	f.message(e, c, what)
 	s.who(e)
+	s.details(e, what)
 	if len(e.Identifiers) == 0 {
 		return schemas.ReasonMissingIdentifier, "no userId, anonymousId, e-mail, phone, device or external id"
 	}
@@ -128,6 +129,27 @@ func (s *scratch) who(e *schemas.Event) {
 		}
 	case "merge":
 		c.merged(e, s.out)
+	}
+}
+
+// details adds what traits say that people can be matched by: the call's own before those of its context. Those of a group call are the
+// company's.
+func (s *scratch) details(e *schemas.Event, what meaning) {
+	c := &s.call
+	if s.facts.person.more && c.traits != nil && what.kind != schemas.TypeGroup {
+		field.Details(e, c.traits, s.out)
+	}
+	if c.context.traits != nil {
+		field.Details(e, c.context.traits, s.out)
+	}
+	for _, p := range [...]*person{&s.facts.person, &c.context.person} {
+		if field.HashLike(p.email) {
+			e.Contacts = append(e.Contacts, schemas.Contact{Kind: schemas.ContactEmail, Value: p.email})
+			break
+		}
+	}
+	if c.context.advertiseID != "" || c.context.tracking.Set {
+		field.MobileID(e, c.context.advertiseID, c.context.tracking)
 	}
 }
 

@@ -100,6 +100,11 @@ func (s *scratch) who(e *schemas.Event) {
 	for i := range c.phone {
 		field.Identify(e, schemas.NamespacePhone, c.phone[i])
 	}
+	for _, raw := range c.details {
+		if raw != nil {
+			field.Details(e, raw, s.out)
+		}
+	}
 	for i := range p.tenders {
 		t := &p.tenders[i]
 		if t.fingerprint != "" {

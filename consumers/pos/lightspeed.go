@@ -181,7 +181,10 @@ func (s *scratch) lightspeedMember(r *field.Reader, v *lightspeedSale) bool {
 		// The customer object, which may follow or come first, knows better.
 		p.customer.id = cmp.Or(p.customer.id, r.Text())
 	case "customer":
-		p.customer.readLightspeed(r)
+		here := r.Here()
+		if p.customer.readLightspeed(r) {
+			p.customer.details[0] = r.Since(here)
+		}
 	case "register_sale_products", "line_items":
 		p.lightspeedLines(s, r)
 	case "register_sale_payments", "payments":
@@ -192,10 +195,11 @@ func (s *scratch) lightspeedMember(r *field.Reader, v *lightspeedSale) bool {
 	return true
 }
 
-// readLightspeed reads a customer, whose addresses stand in contact. All customers without a name are one, who is nobody.
-func (c *customer) readLightspeed(r *field.Reader) {
+// readLightspeed reads a customer, whose addresses stand in contact, and tells whether it is somebody. All customers without a name are one,
+// who is nobody.
+func (c *customer) readLightspeed(r *field.Reader) bool {
 	if !r.Object() {
-		return
+		return false
 	}
 	nobody := false
 	for r.Next() {
@@ -218,6 +222,7 @@ func (c *customer) readLightspeed(r *field.Reader) {
 	if nobody {
 		c.namespace, c.id = "", ""
 	}
+	return !nobody
 }
 
 // readContact reads or skips a member with an address.

@@ -52,6 +52,7 @@ type customer struct {
 	id        string // the provider's own
 	email     [2]string
 	phone     [2]string
+	details   [2][]byte // objects that say more of the person, the better first
 }
 
 // tender is one means of payment.

@@ -37,7 +37,9 @@ func (s *scratch) seamline(raw []byte) {
 		case "reason":
 			p.reason = r.Text()
 		case "customer":
+			here := r.Here()
 			p.customer.readSeamline(&r)
+			p.customer.details[0] = r.Since(here)
 		case "lines":
 			p.seamlineLines(s, &r)
 		case "tenders":

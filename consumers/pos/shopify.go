@@ -145,26 +145,34 @@ func (p *receipt) shopifyPeople(r *field.Reader) bool {
 		p.customer.email[0] = r.Text()
 	case "phone":
 		p.customer.phone[0] = r.Text()
+	case "billing_address": // the shipping address may be that of whom the goods are given to
+		p.customer.details[1] = r.Raw()
 	case "customer":
-		if !r.Object() {
-			return true
-		}
-		for r.Next() {
-			switch r.Key {
-			case "id":
-				p.customer.id = r.Text()
-			case "email":
-				p.customer.email[1] = r.Text()
-			case "phone":
-				p.customer.phone[1] = r.Text()
-			default:
-				r.Skip()
-			}
-		}
+		here := r.Here()
+		p.customer.readShopify(r)
+		p.customer.details[0] = r.Since(here)
 	default:
 		return false
 	}
 	return true
+}
+
+func (c *customer) readShopify(r *field.Reader) {
+	if !r.Object() {
+		return
+	}
+	for r.Next() {
+		switch r.Key {
+		case "id":
+			c.id = r.Text()
+		case "email":
+			c.email[1] = r.Text()
+		case "phone":
+			c.phone[1] = r.Text()
+		default:
+			r.Skip()
+		}
+	}
 }
 
 // shopifyLines reads sold lines. The discount is what the order's discounts allocate to the line, else the line's own.
