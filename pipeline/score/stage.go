@@ -197,7 +197,7 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 		p := &m.Profiles[len(m.Profiles)-1]
 		reads, moves := s.reads(m.Event, t)
 		if reads == 0 {
-			p.Index = t.Profile
+			p.Index, p.ID, p.Merged = t.Profile, schemas.ProfileID{}, false // the rest is that of a moment before, and nobody looks
 			continue
 		}
 		lives := s.profile(p, t.Profile, reads)
