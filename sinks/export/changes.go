@@ -1,0 +1,194 @@
+package export
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+)
+
+// ChangesMax is the most changes that one call gives.
+const ChangesMax = 10_000
+
+// Change is one line of the ledger of a list.
+type Change struct {
+	Sequence uint64          `json:"sequence"`
+	Op       string          `json:"op"` // add or remove
+	Keys     json.RawMessage `json:"keys"`
+	Time     time.Time       `json:"time"`
+}
+
+// Changes are some changes of a list in their order.
+type Changes struct {
+	Audience string   `json:"audience"`
+	Platform string   `json:"platform"`
+	Snapshot uint64   `json:"snapshot"` // number of the list that stands, which all changes together lead to
+	Changes  []Change `json:"changes"`
+	Next     string   `json:"next"` // cursor behind the last of them
+	More     bool     `json:"more"` // whether further changes stand behind it
+}
+
+// Changes gives what was added and removed since a cursor, or from the beginning for an empty one.
+func (x *Exporter) Changes(ctx context.Context, list List, since string, limit int) (*Changes, error) {
+	standing, err := x.Standing(ctx, list)
+	if err != nil && (standing == nil || since == "") {
+		return nil, err // whoever follows a list that became too small is told whom to remove
+	}
+	after := uint64(0)
+	if since != "" {
+		if after, err = x.parseCursor(list, since); err != nil {
+			return nil, err
+		}
+	}
+	floor, err := x.floor(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	if after < floor || after > standing.Sequence {
+		return nil, ErrGone
+	}
+	answer := &Changes{Audience: list.Audience, Platform: list.Platform, Snapshot: standing.Number, Changes: []Change{}}
+	upTo := min(standing.Sequence, after+uint64(limit))
+	if upTo > after {
+		if answer.Changes, err = x.readChanges(ctx, list, after, upTo); err != nil {
+			return nil, err
+		}
+	}
+	answer.Next, answer.More = x.cursor(list, upTo), upTo < standing.Sequence
+	return answer, nil
+}
+
+// Cursor gives the cursor that stands behind all changes of a snapshot: whoever has its list goes on from there.
+func (x *Exporter) Cursor(s *Snapshot) string { return x.cursor(s.List, s.Sequence) }
+
+// floor gives the sequence that the oldest cursor may have.
+func (x *Exporter) floor(ctx context.Context, list List) (uint64, error) {
+	if x.cfg.ChangesKeep == 0 {
+		return 0, nil
+	}
+	var n proto.ColUInt64
+	found := uint64(0)
+	sql := fmt.Sprintf("SELECT max(sequence) AS n FROM %s.export_snapshots WHERE %s AND time < fromUnixTimestamp64Milli(toInt64(%d), 'UTC')", x.opt.Database, list.where(),
+		x.opt.Clock().Add(-x.cfg.ChangesKeep).UnixMilli())
+	err := x.ask(ctx, sql, proto.Results{{Name: "n", Data: &n}}, func(row int) error { found = n.Row(row); return nil })
+	if err != nil {
+		return 0, fmt.Errorf("read how far changes go back: %w", err)
+	}
+	return found, nil
+}
+
+func (x *Exporter) readChanges(ctx context.Context, list List, after, upTo uint64) ([]Change, error) {
+	var sequence proto.ColUInt64
+	var op proto.ColStr
+	var at proto.ColInt64
+	kinds, values := proto.NewArray[string](new(proto.ColStr)), proto.NewArray[string](new(proto.ColStr))
+	sql := fmt.Sprintf("SELECT sequence AS s, CAST(op AS String) AS o, CAST(key_kinds AS Array(String)) AS k, keys AS v, toUnixTimestamp64Milli(time) AS t FROM %s.export_changes WHERE %s ORDER BY s",
+		x.opt.Database, x.ledger.counted(list, after, upTo))
+	changes := make([]Change, 0, upTo-after)
+	err := x.ask(ctx, sql, proto.Results{{Name: "s", Data: &sequence}, {Name: "o", Data: &op}, {Name: "k", Data: kinds}, {Name: "v", Data: values}, {Name: "t", Data: &at}}, func(row int) error {
+		c := Change{Sequence: sequence.Row(row), Op: op.Row(row), Time: time.UnixMilli(at.Row(row)).UTC()}
+		if n := len(changes); n > 0 && changes[n-1].Sequence == c.Sequence {
+			return nil // the row was sent twice and not merged yet
+		}
+		record, err := appendRecord(nil, kinds.Row(row), values.Row(row))
+		if err != nil {
+			return err
+		}
+		c.Keys = appendKeysJSON(nil, record)
+		changes = append(changes, c)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger of %s: %w", list, err)
+	}
+	return changes, nil
+}
+
+// Sizes of a cursor: a version, the sequence, and a code that only we can make.
+const (
+	cursorVersion = 1
+	cursorPlain   = 1 + 8
+	cursorMAC     = 16
+)
+
+func (x *Exporter) cursor(list List, sequence uint64) string {
+	plain := binary.BigEndian.AppendUint64([]byte{cursorVersion}, sequence)
+	return base64.RawURLEncoding.EncodeToString(append(plain, x.cursorCode(list, plain)...))
+}
+
+func (x *Exporter) cursorCode(list List, plain []byte) []byte {
+	mac := hmac.New(sha256.New, x.cursorKey)
+	mac.Write(plain)
+	mac.Write([]byte(list.String()))
+	return mac.Sum(nil)[:cursorMAC]
+}
+
+func (x *Exporter) parseCursor(list List, text string) (uint64, error) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) != cursorPlain+cursorMAC || b[0] != cursorVersion || !hmac.Equal(b[cursorPlain:], x.cursorCode(list, b[:cursorPlain])) {
+		return 0, ErrCursor
+	}
+	return binary.BigEndian.Uint64(b[1:]), nil
+}
+
+// idleMax is how many connections wait for the next question.
+const idleMax = 4
+
+// ask runs a small query on a connection that stays open for the next. One that broke while nobody used it is replaced once.
+func (x *Exporter) ask(ctx context.Context, sql string, result proto.Results, f func(row int) error) error {
+	for {
+		client, isUsed, err := x.take(ctx)
+		if err != nil {
+			return err
+		}
+		if err = eachOn(ctx, client, sql, result, f); err == nil {
+			x.give(client)
+			return nil
+		}
+		_ = client.Close() // its outcome is known
+		if !isUsed || ctx.Err() != nil || ch.IsException(err) {
+			return err
+		}
+	}
+}
+
+func (x *Exporter) take(ctx context.Context) (client *ch.Client, isUsed bool, err error) {
+	for {
+		select {
+		case client := <-x.idle:
+			if !client.IsClosed() {
+				return client, true, nil
+			}
+		default:
+			client, err = x.opt.Dial(ctx)
+			return client, false, err
+		}
+	}
+}
+
+func (x *Exporter) give(client *ch.Client) {
+	select {
+	case x.idle <- client:
+	default:
+		_ = client.Close() // enough of them wait
+	}
+}
+
+// Close ends the connections that wait.
+func (x *Exporter) Close() {
+	for {
+		select {
+		case client := <-x.idle:
+			_ = client.Close() // nobody uses it
+		default:
+			return
+		}
+	}
+}

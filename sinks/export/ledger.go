@@ -1,0 +1,298 @@
+package export
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+	"github.com/google/uuid"
+
+	"github.com/seamline/seamline/schemas"
+)
+
+// Snapshot is a standing list: what it holds does not change any more.
+type Snapshot struct {
+	List
+	Number   uint64    // from 1 within the list
+	ID       uuid.UUID // of its changes in the ledger
+	First    uint64    // sequence of its first change
+	Sequence uint64    // of its last; First-1 where it has none
+	People   uint64
+	Adds     uint64
+	Removes  uint64
+	MinSize  int
+	IsSmall  bool   // fewer people than MinSize would have been on it: it is empty, and nobody is to see it
+	SHA256   string // of its CSV
+	Time     time.Time
+	Batch    uint64 // that memberships are as of
+}
+
+// Ops of the ledger.
+const (
+	opAdd    = "add"
+	opRemove = "remove"
+)
+
+// ledgerBlock is how many rows a block of the ledger has.
+const ledgerBlock = 20_000
+
+// writing are settings of inserts: the ledger counts only what export_snapshots names, so that rows that came twice or in part do no harm.
+var writing = []ch.Setting{{Key: "async_insert", Value: "0"}, {Key: "insert_deduplicate", Value: "0"}, {Key: "deduplicate_insert", Value: "disable"},
+	{Key: "optimize_on_insert", Value: "0"}, {Key: "exclude_materialize_skip_indexes_on_insert", Value: "by_profile_id"}}
+
+// ledger reads and writes the tables of exports.
+type ledger struct {
+	dial     Dial
+	database string
+}
+
+// ledgerRows are the columns of an insert into export_changes.
+type ledgerRows struct {
+	audience, platform, op *proto.ColLowCardinality[string]
+	sequence, batch        proto.ColUInt64
+	snapshot, profile      proto.ColUUID
+	kinds                  *proto.ColArr[string]
+	keys                   *proto.ColArr[string]
+	texts                  *proto.ColStr
+	time                   proto.ColDateTime64
+}
+
+func newLedgerRows() *ledgerRows {
+	r := &ledgerRows{audience: new(proto.ColStr).LowCardinality(), platform: new(proto.ColStr).LowCardinality(), op: new(proto.ColStr).LowCardinality(),
+		texts: new(proto.ColStr)}
+	r.kinds = proto.NewArray[string](new(proto.ColStr).LowCardinality())
+	r.keys = proto.NewArray[string](r.texts)
+	r.time.WithPrecision(proto.PrecisionMilli)
+	return r
+}
+
+func (r *ledgerRows) input() proto.Input {
+	return proto.Input{{Name: "audience", Data: r.audience}, {Name: "platform", Data: r.platform}, {Name: "sequence", Data: &r.sequence}, {Name: "snapshot", Data: &r.snapshot},
+		{Name: "op", Data: r.op}, {Name: "profile_id", Data: &r.profile}, {Name: "key_kinds", Data: r.kinds}, {Name: "keys", Data: r.keys}, {Name: "time", Data: &r.time}, {Name: "_batch", Data: &r.batch}}
+}
+
+// add appends a change.
+func (r *ledgerRows) add(s *Snapshot, sequence uint64, op string, id schemas.ProfileID, record []byte) {
+	r.audience.Append(s.Audience)
+	r.platform.Append(s.Platform)
+	r.sequence.Append(sequence)
+	r.snapshot.Append(s.ID)
+	r.op.Append(op)
+	r.profile.Append(uuid.UUID(id))
+	var names [keysPerPersonMax + kindCount]string
+	kinds := names[:0]
+	keys(record, func(k kind, value []byte) {
+		kinds = append(kinds, k.String())
+		r.texts.AppendBytes(value)
+	})
+	r.kinds.Append(kinds)
+	r.keys.Offsets.Append(uint64(r.texts.Rows()))
+	r.time.Append(s.Time)
+	r.batch.Append(s.Batch)
+}
+
+// write appends the changes of a snapshot to the ledger, where nobody sees them before commit: removals first, so that a key that moved from
+// one person to another stays on the list.
+func (l *ledger) write(ctx context.Context, s *Snapshot, removes, adds string) error {
+	client, err := l.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	source := &changeSource{paths: []string{removes, adds}, ops: []string{opRemove, opAdd}}
+	defer source.close()
+	rows, sequence := newLedgerRows(), s.First
+	input := rows.input()
+	fill := func(context.Context) error {
+		input.Reset()
+		for range ledgerBlock {
+			id, op, record, err := source.next()
+			if err == io.EOF && rows.sequence.Rows() > 0 {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			rows.add(s, sequence, op, id, record)
+			sequence++
+		}
+		return nil
+	}
+	if err := fill(ctx); err == io.EOF {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	err = client.Do(ctx, ch.Query{Body: fmt.Sprintf("INSERT INTO %s.export_changes (audience, platform, sequence, snapshot, op, profile_id, key_kinds, keys, time, _batch) VALUES", l.database),
+		Input: input, OnInput: fill, Settings: writing})
+	if err != nil {
+		return fmt.Errorf("write changes of %s: %w", s.List, err)
+	}
+	if sequence != s.Sequence+1 {
+		return fmt.Errorf("%s has changes up to %d and should have them up to %d", s.List, sequence-1, s.Sequence)
+	}
+	return l.verify(ctx, s)
+}
+
+// verify makes sure that the server has every change of a snapshot once.
+func (l *ledger) verify(ctx context.Context, s *Snapshot) error {
+	n, err := one(ctx, l.dial, fmt.Sprintf("SELECT uniqExact(sequence) AS n FROM %s.export_changes WHERE %s AND snapshot = '%s' AND sequence BETWEEN %d AND %d",
+		l.database, s.where(), s.ID, s.First, s.Sequence))
+	if err != nil {
+		return fmt.Errorf("verify changes of %s: %w", s.List, err)
+	}
+	if want := s.Sequence + 1 - s.First; n != want {
+		return fmt.Errorf("ClickHouse has %d changes of %s and should have %d", n, s.List, want)
+	}
+	return nil
+}
+
+// where is a condition on rows of a list.
+func (l List) where() string {
+	return "audience = " + quote(l.Audience) + " AND platform = " + quote(l.Platform)
+}
+
+// errOvertaken means that somebody else makes the same list.
+var errOvertaken = errors.New("another process makes the same list; only one may, see docs/exports.md")
+
+// commit makes a snapshot the standing one. The changes count from then on.
+func (l *ledger) commit(ctx context.Context, s *Snapshot) error {
+	newest, err := l.newest(ctx, &s.List)
+	if err != nil {
+		return err
+	}
+	if len(newest) > 0 && newest[0].Number >= s.Number {
+		return fmt.Errorf("%s: %w", s.List, errOvertaken)
+	}
+	sql := fmt.Sprintf("INSERT INTO %s.export_snapshots (audience, platform, number, snapshot, first, sequence, people, adds, removes, min_size, small, sha256, time, _batch) "+
+		"SELECT %s, %s, %d, toUUID('%s'), %d, %d, %d, %d, %d, %d, %t, '%s', fromUnixTimestamp64Milli(%d, 'UTC'), %d", l.database, quote(s.Audience), quote(s.Platform), s.Number, s.ID,
+		s.First, s.Sequence, s.People, s.Adds, s.Removes, s.MinSize, s.IsSmall, s.SHA256, s.Time.UnixMilli(), s.Batch)
+	client, err := l.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if err := client.Do(ctx, ch.Query{Body: sql, Settings: writing}); err != nil {
+		return fmt.Errorf("commit %s: %w", s.List, err)
+	}
+	if newest, err = l.newest(ctx, &s.List); err != nil {
+		return err
+	}
+	if len(newest) != 1 || newest[0].ID != s.ID {
+		return fmt.Errorf("%s: %w", s.List, errOvertaken)
+	}
+	return nil
+}
+
+// newest gives the standing snapshot of a list, or of all lists for nil.
+func (l *ledger) newest(ctx context.Context, of *List) ([]*Snapshot, error) {
+	where := "1"
+	if of != nil {
+		where = of.where()
+	}
+	var audience, platform, sum proto.ColStr
+	var number, first, sequence, people, adds, removes, minSize, batch proto.ColUInt64
+	var id proto.ColUUID
+	var small proto.ColUInt8
+	var at proto.ColInt64
+	sql := fmt.Sprintf(`SELECT CAST(audience AS String) AS a, CAST(platform AS String) AS p, number AS n, snapshot AS i, first AS f, sequence AS s, people AS pe, adds AS ad, removes AS re,
+		toUInt64(min_size) AS mi, toUInt8(small) AS sm, sha256 AS h, toUnixTimestamp64Milli(time) AS t, _batch AS b
+		FROM %s.export_snapshots FINAL WHERE %s ORDER BY audience, platform, number DESC LIMIT 1 BY audience, platform`, l.database, where)
+	var found []*Snapshot
+	err := each(ctx, l.dial, sql, proto.Results{{Name: "a", Data: &audience}, {Name: "p", Data: &platform}, {Name: "n", Data: &number}, {Name: "i", Data: &id}, {Name: "f", Data: &first},
+		{Name: "s", Data: &sequence}, {Name: "pe", Data: &people}, {Name: "ad", Data: &adds}, {Name: "re", Data: &removes}, {Name: "mi", Data: &minSize}, {Name: "sm", Data: &small},
+		{Name: "h", Data: &sum}, {Name: "t", Data: &at}, {Name: "b", Data: &batch}}, func(row int) error {
+		found = append(found, &Snapshot{List: List{audience.Row(row), platform.Row(row)}, Number: number.Row(row), ID: id.Row(row), First: first.Row(row), Sequence: sequence.Row(row),
+			People: people.Row(row), Adds: adds.Row(row), Removes: removes.Row(row), MinSize: int(minSize.Row(row)), IsSmall: small.Row(row) == 1, SHA256: sum.Row(row),
+			Time: time.UnixMilli(at.Row(row)).UTC(), Batch: batch.Row(row)})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read standing lists: %w", err)
+	}
+	return found, nil
+}
+
+// counted is a condition on changes: that a snapshot was committed which has them, between two sequences.
+func (l *ledger) counted(of List, after, upTo uint64) string {
+	return fmt.Sprintf("%s AND sequence > %d AND sequence <= %d AND snapshot IN (SELECT snapshot FROM %s.export_snapshots FINAL WHERE %s AND sequence > %d AND first <= %d)",
+		of.where(), after, upTo, l.database, of.where(), after, upTo)
+}
+
+// fold makes the state of a snapshot from the ledger alone.
+func (l *ledger) fold(ctx context.Context, s *Snapshot, into *recordWriter) error {
+	var id proto.ColUUID
+	var op proto.ColUInt8
+	var sequence proto.ColUInt64
+	kinds, values := proto.NewArray[string](new(proto.ColStr)), proto.NewArray[string](new(proto.ColStr))
+	sql := fmt.Sprintf("SELECT profile_id AS p, toUInt8(CAST(op AS String) = 'add') AS o, sequence AS s, CAST(key_kinds AS Array(String)) AS k, keys AS v FROM %s.export_changes WHERE %s ORDER BY p, s",
+		l.database, l.counted(s.List, 0, s.Sequence))
+	var last schemas.ProfileID
+	var record []byte
+	isOn, isAny := false, false
+	flush := func() error {
+		if !isOn {
+			return nil
+		}
+		return into.add(last, record)
+	}
+	err := each(ctx, l.dial, sql, proto.Results{{Name: "p", Data: &id}, {Name: "o", Data: &op}, {Name: "s", Data: &sequence}, {Name: "k", Data: kinds}, {Name: "v", Data: values}}, func(row int) error {
+		who := schemas.ProfileID(id.Row(row))
+		if isAny && who != last {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		last, isAny, isOn = who, true, op.Row(row) == 1
+		var err error
+		record, err = appendRecord(record[:0], kinds.Row(row), values.Row(row))
+		return err
+	})
+	if err == nil {
+		err = flush()
+	}
+	if err != nil {
+		return fmt.Errorf("fold the ledger of %s: %w", s.List, err)
+	}
+	return nil
+}
+
+// changeSource gives the records of files one after the other.
+type changeSource struct {
+	paths, ops []string
+	at         *recordReader
+}
+
+func (c *changeSource) next() (id schemas.ProfileID, op string, record []byte, err error) {
+	for {
+		if c.at == nil {
+			if len(c.paths) == 0 {
+				return id, "", nil, io.EOF
+			}
+			if c.at, err = openRecords(c.paths[0]); err != nil {
+				return id, "", nil, err
+			}
+		} else if err := c.at.next(); err != nil {
+			return id, "", nil, err
+		}
+		if c.at.has {
+			return c.at.id, c.ops[0], c.at.record, nil
+		}
+		c.at.close()
+		c.at, c.paths, c.ops = nil, c.paths[1:], c.ops[1:]
+	}
+}
+
+func (c *changeSource) close() {
+	if c.at != nil {
+		c.at.close()
+	}
+}
+
+// checksum is the hex form that stands in tables and file names.
+func checksum(sum []byte) string { return hex.EncodeToString(sum) }
