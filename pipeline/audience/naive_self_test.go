@@ -46,7 +46,7 @@ func TestNaive(t *testing.T) {
 	f(`orders > 2 or not (stage in ["lapsed", "known"])`, false)
 	f(`!(orders * 2 - 1 < 3) && orders / 4 == 0.5`, true)
 	f(`stage not in ["a"] and true`, true)
-	f(`consent("ads_user_data") == "granted" and in("friends") and not in("enemies")`, true)
+	f(`consent("ads_user_data") == "granted" and member("friends") and not member("enemies")`, true)
 	f(`orders < 3 or never`, true) // the right side is not looked at
 	f("within(last_order, 4d) and idle(last_order, 3d)", true)
 	f("within(last_order, 3d)", false)
@@ -69,6 +69,7 @@ func TestNaive(t *testing.T) {
 	f(`did("order", category == "shoes" and quantity == 3)`, false)
 	f(`did("order", category == "socks" and quantity == 3)`, true)
 	f(`sum("order", total, category == "socks") == 20`, true)
+	f(`did("refund", price == 0 and total == 0) and not did("cart_add", total > 0)`, true) // their own amount, where there are no items
 	f(`sum("order", quantity) == 4 and sum("cart_add", quantity, sku == "B") == 2`, true)
 	f(`sum("order", amount, category == "shoes" or category == "socks") == 50`, true)
 	f(`sum(["order", "refund"], revenue, within 1y) == 38`, true)
@@ -95,5 +96,10 @@ func TestNaive(t *testing.T) {
 	f("orders == 2", false)
 	if !asked(t, "orders == 2", who, now-1) {
 		t.Error("erased before it was asked for")
+	}
+	who.events = append(who.events, event(schemas.TypeSignup, -1, nil))
+	f("orders == 2", false)
+	if !asked(t, "orders == 2", who, now+1) {
+		t.Error("who comes back stays erased")
 	}
 }

@@ -21,7 +21,7 @@ type past struct {
 	inside map[string]bool // other audiences
 }
 
-// asked says whether a person belongs by a rule at an instant. Who asked for erasure belongs nowhere.
+// asked says whether a person belongs by a rule at an instant. Who asked for erasure and did not sign up again belongs nowhere.
 func asked(t *testing.T, rule string, who *past, at schemas.Time) bool {
 	t.Helper()
 	defer func() {
@@ -29,10 +29,18 @@ func asked(t *testing.T, rule string, who *past, at schemas.Time) bool {
 			t.Fatalf("naive evaluator: %s: %v", rule, err)
 		}
 	}()
+	gone, back := schemas.Time(0), schemas.Time(0)
 	for _, e := range who.events {
-		if e.Type == schemas.TypeAccountDeleted && e.Time <= at {
-			return false
+		switch {
+		case e.Time > at:
+		case e.Type == schemas.TypeAccountDeleted:
+			gone = max(gone, e.Time)
+		case e.Type == schemas.TypeSignup:
+			back = max(back, e.Time)
 		}
+	}
+	if gone > 0 && back <= gone {
+		return false
 	}
 	p := &naiveParser{words: naiveWords(rule)}
 	root := p.or()
@@ -254,7 +262,7 @@ func (p *naiveParser) call(name string) naiveNode {
 			x := at(v).(schemas.Time)
 			return x != 0 && (v.now-x >= span) == (name == "idle")
 		}
-	case "in", "consent":
+	case "member", "consent":
 		of := strings.Trim(p.next(), `"`)
 		p.expect(")")
 		if name == "consent" {
@@ -342,7 +350,7 @@ func (w *naiveWindow) matching(v *naiveView, e *schemas.Event) (found []schemas.
 	}
 	items := e.Items
 	if len(items) == 0 || !w.isItem {
-		items = []schemas.Item{{SKU: e.SKU, Quantity: e.Quantity}}
+		items = []schemas.Item{{SKU: e.SKU, Quantity: e.Quantity, UnitPrice: e.Amount, Total: e.Amount}}
 	}
 	for _, item := range items {
 		inner := &naiveView{past: v.past, now: v.now, event: e, item: item}
