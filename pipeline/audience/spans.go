@@ -29,9 +29,13 @@ func quoteSpans(rule string) (string, []int) {
 			word := rule[i : i+n]
 			if word == "within" || word == "during" {
 				gap := n + len(rule[i+n:]) - len(strings.TrimLeft(rule[i+n:], " \t\r\n"))
-				if span := rule[i+gap : i+gap+wordLength(rule[i+gap:])]; gap > n && isSpan(span) {
+				rest, mark := rule[i+gap:], ""
+				if rest != "" && rest[0] == '"' {
+					rest, mark = rest[1:], `"`
+				}
+				if span := rest[:wordLength(rest)]; gap > n && isSpan(span) && strings.HasPrefix(rest[len(span):], mark) {
 					emit(word+`("`+span+`")`, i)
-					i += gap + len(span)
+					i += gap + len(span) + 2*len(mark)
 					continue
 				}
 			}
