@@ -58,7 +58,9 @@ func (r *pipelineRun) handler() http.Handler {
 		fmt.Fprintln(w, "ready")
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(r.registry, promhttp.HandlerOpts{}))
-	(&api{settings: r.settings, log: r.log, slots: make(chan struct{}, apiAtOnceMax)}).routes(mux)
+	a := &api{settings: r.settings, log: r.log, slots: make(chan struct{}, apiAtOnceMax)}
+	a.routes(mux)
+	r.exportAPI(a).routes(mux)
 	if r.HTTPPprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

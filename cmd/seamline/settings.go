@@ -28,6 +28,7 @@ import (
 	"github.com/seamline/seamline/pipeline/score"
 	"github.com/seamline/seamline/pipeline/stitch"
 	"github.com/seamline/seamline/sinks/clickhouse"
+	"github.com/seamline/seamline/sinks/export"
 )
 
 // settings are all settings of a running Seamline. Each is a YAML key, a flag and an environment variable of one name.
@@ -45,6 +46,7 @@ type settings struct {
 	Identity    stitch.Config
 	Score       score.Config
 	Audiences   audience.Config
+	Exports     export.Config
 
 	PipelineID      string
 	StateDir        string
@@ -73,6 +75,7 @@ func defaultSettings() settings {
 		Kafka: consumer.DefaultConfig(), ClickHouse: clickhouse.DefaultConfig(), Decode: decode.DefaultConfig(), Clickstream: clickstream.DefaultConfig(),
 		Email: email.DefaultConfig(), POS: pos.DefaultConfig(), Catalog: catalog.DefaultConfig(), Consent: consent.DefaultConfig(), Survey: survey.DefaultConfig(),
 		Dedup: dedup.DefaultConfig(), Identity: stitch.DefaultConfig(), Score: score.DefaultConfig(), Audiences: audience.DefaultConfig(),
+		Exports:    export.DefaultConfig(),
 		PipelineID: "main", StateDir: filepath.Join(cache, "seamline"), CheckpointEvery: 5 * time.Second, BackupEvery: 30 * time.Second,
 		HTTPAddr: ":8080", LogLevel: "info", LogFormat: "text",
 	}
@@ -93,6 +96,7 @@ func (s *settings) flags(fs *flag.FlagSet) {
 	s.Identity.Flags(fs)
 	s.Score.Flags(fs)
 	s.Audiences.Flags(fs)
+	s.Exports.Flags(fs)
 	fs.StringVar(&s.PipelineID, "pipeline.id", s.PipelineID, "name of this pipeline: consumer group, and mark on what it writes")
 	fs.StringVar(&s.StateDir, "state.dir", s.StateDir, "directory of checkpoints and intents")
 	fs.Var(&s.StateMemory, "state.memory", "ceiling of the process's memory, such as 8GiB: cold state stays on disk, and batches are no larger than fits; 0 for none")
@@ -132,7 +136,7 @@ func (s *settings) validate() error {
 	}
 	return errors.Join(s.Kafka.Validate(), s.ClickHouse.Validate(), s.Decode.Validate(), s.Email.Validate(), s.POS.Validate(),
 		s.Catalog.Validate(), s.Consent.Validate(), s.Survey.Validate(), s.Dedup.Validate(), s.Identity.Validate(),
-		s.Score.Validate(), s.Audiences.Validate())
+		s.Score.Validate(), s.Audiences.Validate(), s.Exports.Validate())
 }
 
 // logger makes the process's logger.

@@ -29,6 +29,7 @@ import (
 	"github.com/seamline/seamline/pipeline/timers"
 	"github.com/seamline/seamline/schemas"
 	"github.com/seamline/seamline/sinks/clickhouse"
+	"github.com/seamline/seamline/sinks/export"
 	producer "github.com/seamline/seamline/sinks/kafka"
 )
 
@@ -142,6 +143,7 @@ type pipelineRun struct {
 	health       *pipeline.Health
 	store        *state.Store
 	tables       *clickhouse.Sink
+	exports      *export.Exporter // nil where nobody pulls
 	journal      *consumer.Journal
 	lost         func(error) // ends the run: another instance leads
 	rulesDigest  string
@@ -159,6 +161,9 @@ func runPipeline(ctx context.Context, s *settings, opt runOptions) error {
 		opt.registry = newRegistry()
 	}
 	r := &pipelineRun{settings: s, runOptions: opt, health: pipeline.NewHealth("kafka", "clickhouse", "state directory", "lead", "line")}
+	if err := r.openExports(); err != nil {
+		return err
+	}
 	addr, stopHTTP, err := r.serveHTTP(ctx)
 	if err != nil {
 		return err
@@ -218,6 +223,7 @@ func (r *pipelineRun) process(ctx context.Context) error {
 	}
 	defer source.Close()
 	defer r.keepSquashed(ctx)()
+	defer r.keepExports(ctx)()
 	r.health.Set("line", nil)
 	r.log.Info("running", "batch", r.store.Point().Batch)
 	if r.watch != nil {

@@ -43,7 +43,7 @@ func DefaultConfig() Config {
 // Flags registers every setting.
 func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.Credentials, "exports.credentials", c.Credentials, "YAML file of who may pull which audiences for which platforms, made with `seamline export credential`; read again when it changes; empty for nobody")
-	fs.StringVar(&c.Dir, "exports.dir", c.Dir, "directory of the standing lists of audiences; empty for exports within state.dir")
+	fs.StringVar(&c.Dir, "exports.dir", c.Dir, "directory of the standing lists of audiences; empty for the name of state.dir with -exports behind it")
 	fs.DurationVar(&c.Every, "exports.every", c.Every, "how often lists are made anew where somebody has entered or left, or answered about consent")
 	fs.DurationVar(&c.Keep, "exports.keep", c.Keep, "how long a list that a newer one has replaced stays, so that a download may go on")
 	fs.DurationVar(&c.ChangesKeep, "exports.changes-keep", c.ChangesKeep, "how far back a cursor of changes may lie; an older one is answered with 410")

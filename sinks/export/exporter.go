@@ -30,7 +30,7 @@ type Options struct {
 	Registry prometheus.Registerer // nil for none
 
 	// Open decrypts a value of contacts_clear; nil where none are to be exported.
-	Open func(kind, keyID string, ciphertext []byte) (string, error)
+	Open func(identifier uint64, kind, keyID string, ciphertext []byte) (string, error)
 }
 
 // Exporter makes lists and gives them out.

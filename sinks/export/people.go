@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,7 +39,8 @@ type pass struct {
 	audiences []string
 	purposes  []string
 	kinds     []kind // that some platform takes from contacts
-	open      func(kind, keyID string, ciphertext []byte) (string, error)
+	sealed    []kind // those of them that some platform takes decrypted
+	open      func(identifier uint64, kind, keyID string, ciphertext []byte) (string, error)
 
 	batch   uint64 // that memberships are as of
 	changed map[schemas.ProfileID][]flip
@@ -206,16 +206,13 @@ func (p *pass) startPeople(ctx context.Context) {
 func (p *pass) startContacts(ctx context.Context) {
 	t := &p.told
 	t.plain.Size, t.google.Size, t.uid2.Size = 32, 32, 32
-	names := make([]string, len(p.kinds))
-	for i, k := range p.kinds {
-		names[i] = k.String()
-	}
+	names := namesOf(p.kinds)
 	clear, join := "'' AS ki, '' AS ci", ""
-	if p.open != nil {
+	if p.open != nil && len(p.sealed) > 0 {
 		clear = "ki, ci"
 		join = fmt.Sprintf(`LEFT JOIN (SELECT identifier_id, kind, tupleElement(w, 1) AS ki, tupleElement(w, 2) AS ci FROM (SELECT identifier_id, kind,
 			argMax((CAST(key_id AS String), ciphertext), (time, _batch)) AS w FROM %s.contacts_clear WHERE kind IN (%s) GROUP BY identifier_id, kind)) AS e
-			ON e.identifier_id = c.identifier_id AND e.kind = c.kind`, p.database, quoteAll(names))
+			ON e.identifier_id = c.identifier_id AND e.kind = c.kind`, p.database, quoteAll(namesOf(p.sealed)))
 	}
 	sql := fmt.Sprintf(`SELECT i.profile_id AS p, toUInt8(indexOf(%s, CAST(c.kind AS String)) - 1) AS k, c.identifier_id AS n, toUnixTimestamp64Milli(t) AS tm,
 			tupleElement(f, 1) AS pl, tupleElement(f, 2) AS go, tupleElement(f, 3) AS ui, tupleElement(f, 4) AS va, %s
@@ -225,6 +222,14 @@ func (p *pass) startContacts(ctx context.Context) {
 		ORDER BY p, k, n`, array(kindNames[:]), clear, p.database, quoteAll(names), p.database, p.people(), join)
 	t.stream = start(ctx, p.dial, sql, proto.Results{{Name: "p", Data: &t.id}, {Name: "k", Data: &t.kind}, {Name: "n", Data: &t.identifier}, {Name: "tm", Data: &t.time},
 		{Name: "pl", Data: &t.plain}, {Name: "go", Data: &t.google}, {Name: "ui", Data: &t.uid2}, {Name: "va", Data: &t.value}, {Name: "ki", Data: &t.keyID}, {Name: "ci", Data: &t.cipherer}})
+}
+
+func namesOf(kinds []kind) []string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.String()
+	}
+	return names
 }
 
 var errOrder = errors.New("ClickHouse gave people out of order")
@@ -318,8 +323,8 @@ func (p *pass) contacts(ctx context.Context, who *person) (err error) {
 			copy(c.plain[:], t.plain.Row(t.row))
 			copy(c.google[:], t.google.Row(t.row))
 			copy(c.uid2[:], t.uid2.Row(t.row))
-			if sealed := t.cipherer.RowBytes(t.row); p.open != nil && len(sealed) > 0 && slices.Contains(p.kinds, c.kind) {
-				if c.value, err = p.open(c.kind.String(), t.keyID.Row(t.row), sealed); err != nil {
+			if sealed := t.cipherer.RowBytes(t.row); len(sealed) > 0 {
+				if c.value, err = p.open(c.identifier, c.kind.String(), t.keyID.Row(t.row), sealed); err != nil {
 					return fmt.Errorf("decrypt a value: %w", err)
 				}
 			}

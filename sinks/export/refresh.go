@@ -105,7 +105,7 @@ func (x *Exporter) refresh(ctx context.Context, audiences map[string]Audience, l
 // prepare opens what a pass reads and writes.
 func (x *Exporter) prepare(p *pass, audiences map[string]Audience, lists []List) ([]*making, error) {
 	var all []*making
-	kinds := kindSet(0)
+	kinds, sealed := kindSet(0), kindSet(0)
 	for _, l := range lists {
 		platform, audience := x.platforms[l.Platform], audiences[l.Audience]
 		m := &making{List: l, platform: platform, minSize: max(platform.MinSize, audience.MinSize), audience: -1}
@@ -122,6 +122,9 @@ func (x *Exporter) prepare(p *pass, audiences map[string]Audience, lists []List)
 		for k, form := range platform.forms {
 			if form != "" && kind(k) != kindProfileID {
 				kinds |= 1 << k
+			}
+			if form == FormDecrypted {
+				sealed |= 1 << k
 			}
 		}
 		before := ""
@@ -144,6 +147,9 @@ func (x *Exporter) prepare(p *pass, audiences map[string]Audience, lists []List)
 	for k := range kindCount {
 		if kinds.has(kind(k)) {
 			p.kinds = append(p.kinds, kind(k))
+		}
+		if sealed.has(kind(k)) {
+			p.sealed = append(p.sealed, kind(k))
 		}
 	}
 	if len(p.audiences) == 0 {
