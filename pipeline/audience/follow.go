@@ -68,9 +68,10 @@ func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int, todo []uint32
 		at, seen, reason = t.Due, t.Due, "time passed"
 	case m.Event != nil && m.Event.Profile == p.Index:
 		reason = eventReasons[m.Event.Type]
-		if m.Event.Time < at {
-			at = max(m.Event.Time, min(at, m.Clock-s.lateness))
-		}
+		at = min(at, m.Event.Time)
+	}
+	if t.Due == 0 {
+		at = max(at, m.Clock-s.lateness) // what is older stands in the ledger, and stays
 	}
 	for range evaluationsMax {
 		s.eval.now, s.eval.next = at, 0
