@@ -50,6 +50,7 @@ func commands() []command {
 		{"identity", "explain|retract|quarantine|release|erase|dry-run", "say why identifiers are one person, take links back, and try other rules", runIdentity},
 		{"audiences", "check|preview [--file F]", "find mistakes in a file of audiences, and see what it would change", runAudiences},
 		{"profile", "show|explain NS:VALUE|ID", "show one person as a clerk needs it, or say what each score is made of", runProfile},
+		{"export", "[flags] | credential|sign", "write lists of audiences for platforms into a directory, and make credentials for those who pull", runExport},
 		{"bench", "[flags]", "measure events per second and CPU per event, end to end", runBench},
 		{"version", "", "print the version", runVersion},
 	}
