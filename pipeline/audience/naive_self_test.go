@@ -55,7 +55,7 @@ func TestNaive(t *testing.T) {
 	// Windows: from the instant back to, and without, the span before it.
 	f(`count("product_view") == 3`, true)
 	f(`count("product_view", within 7d) == 2`, true)
-	f(`count("product_view", within 7d1s) == 3`, true)
+	f(`count("product_view", within "168h0m1s") == 3`, true)
 	f(`count("product_view", sku == "A", within "8d") == 2`, true)
 	f(`count(["product_view", "cart_add"], sku in ["B"], within 1w) == 2`, true)
 	f(`did("product_view", category == "coats" and price >= 99.5, within 2h)`, true)
