@@ -62,6 +62,7 @@ type Profile struct {
 	LastSeen  Time
 	Channels  [ChannelCount]ChannelTotals
 	Events    uint64
+	Country   string // ISO 3166 alpha-2 code, upper case, of the latest event that told one; empty for unknown
 
 	Stage       JourneyStage
 	StageSince  Time

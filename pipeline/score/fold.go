@@ -53,9 +53,13 @@ func (s *Stage) profile(p *schemas.Profile, index uint32, reads schemas.Fields) 
 	f.buyers, f.ops, f.leaves = f.buyers[:0], f.ops[:0], f.leaves[:0]
 	s.graph.Leaves(index, f.collect)
 	slices.Sort(f.leaves)
+	var home residence
 	for _, i := range f.leaves {
-		s.addLeaf(p, s.leaves.At(i), reads)
+		l := s.leaves.At(i)
+		s.addLeaf(p, l, reads)
+		home.note(l.country, l.countryAt)
 	}
+	p.Country = home.country.String()
 	s.graph.Count(p)
 	if reads&(schemas.FieldsSessions|schemas.FieldsScored) != 0 {
 		s.foldVisits(p)

@@ -183,6 +183,9 @@ func (p *putter) entry(value []byte) {
 // leafMark tells that a stored leaf has all that this build keeps: it stands beside the channels that are present.
 const leafMark = 1 << 15
 
+// leafCountry tells that a country follows the fields that every leaf has.
+const leafCountry = 1 << 14
+
 // cutShift is where what something fell out of stands beside them.
 const cutShift = 16
 
@@ -192,6 +195,9 @@ func appendLeaf(b []byte, l *leaf) []byte {
 		if l.channels[c].events > 0 {
 			present |= 1 << c
 		}
+	}
+	if l.country != 0 {
+		present |= leafCountry
 	}
 	b = binary.AppendUvarint(b, present)
 	for c := range l.channels {
@@ -210,7 +216,11 @@ func appendLeaf(b []byte, l *leaf) []byte {
 	for _, t := range l.times() {
 		b = binary.AppendVarint(b, int64(*t))
 	}
-	return binary.AppendVarint(binary.AppendVarint(b, l.refunds), l.readingMS)
+	b = binary.AppendVarint(binary.AppendVarint(b, l.refunds), l.readingMS)
+	if l.country != 0 {
+		b = binary.AppendVarint(binary.AppendUvarint(b, uint64(l.country)), int64(l.countryAt))
+	}
+	return b
 }
 
 // small and times list further fields in the order in which they are stored.
@@ -253,6 +263,12 @@ func decodeLeaf(v []byte, l *leaf) error {
 		*t = schemas.Time(r.varint())
 	}
 	l.refunds, l.readingMS = r.varint(), r.varint()
+	if present&leafCountry != 0 {
+		l.country, l.countryAt = country(r.uvarint()), schemas.Time(r.varint())
+		if l.country.String() == "" {
+			return errEntry
+		}
+	}
 	return r.end()
 }
 

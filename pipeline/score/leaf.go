@@ -41,11 +41,13 @@ type leaf struct {
 	cartOps      uint32
 	account      uint32 // company or other group, as a word; 0 for none
 	accountAt    schemas.Time
+	country      country // that was told last
+	countryAt    schemas.Time
 	_            [fill]byte // leaves begin with a cache line
 }
 
 // fill makes a leaf as long as whole cache lines.
-const fill = 24
+const fill = 8
 
 // mailed counts what happened to messages, as schemas.EmailTotals does.
 type mailed struct {

@@ -57,6 +57,8 @@ var keys = map[string]string{
 	"stock":            "sku, store_id",
 	"consents":         "time, source, event_id, purpose",
 	"survey_answers":   "time, source, event_id",
+	"contacts":         "identifier_id, kind, time",
+	"contacts_clear":   "identifier_id, kind, time",
 	"commits":          "pipeline, batch",
 	"state_backups":    "pipeline, generation, batch, part",
 	"squash_points":    "epoch, step",
@@ -152,4 +154,5 @@ func float32s() fixed[float32]                   { return fixed[float32]{kind: p
 func float64s() fixed[float64]                   { return fixed[float64]{kind: proto.ColumnTypeFloat64} }
 func bools() fixed[bool]                         { return fixed[bool]{kind: proto.ColumnTypeBool} }
 func ids() uuids                                 { return uuids{fixed[[16]byte]{kind: proto.ColumnTypeUUID}} }
+func hashes() fixed[[32]byte]                    { return fixed[[32]byte]{kind: "FixedString(32)"} }
 func bytes16(t proto.ColumnType) fixed[[16]byte] { return fixed[[16]byte]{kind: t} }

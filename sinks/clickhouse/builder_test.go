@@ -150,11 +150,33 @@ func (r *builder) identity(b *schemas.Batch) {
 		FirstSeen: r.time(), LastSeen: r.time(), Quarantined: r.IntN(2) == 0}
 	copy(row.ValueHash[:], r.bytes(17))
 	b.Identifiers = append(b.Identifiers, row)
+	r.contact(b)
 	r.positions++
 	b.Decisions = append(b.Decisions, schemas.Decision{Position: r.positions, Time: r.time(), Kind: schemas.DecisionKind(r.IntN(len(schemas.DecisionNames()))),
 		A: r.Uint64(), B: r.Uint64(), ANamespace: r.word(), BNamespace: r.word(), ProfileID: r.id(), OtherProfile: r.id(), Rule: r.word(), EventID: r.text(20)})
 	b.Aliases = append(b.Aliases, schemas.Alias{AliasID: r.id(), ProfileID: r.id(), Since: r.time()})
 	b.Attributions = append(b.Attributions, schemas.Attribution{Leaf: r.Uint32(), ProfileID: r.id(), Since: r.time()})
+}
+
+// contact adds a row of contact data: of some forms, taken back, or hashed before it came.
+func (r *builder) contact(b *schemas.Batch) {
+	row := schemas.ContactRow{IdentifierID: r.identifiers, Kind: schemas.ContactKind(r.IntN(schemas.ContactCount)), Time: r.time()}
+	hash := func() (sum [32]byte) {
+		for i := range sum {
+			sum[i] = byte(r.Uint32())
+		}
+		return sum
+	}
+	if r.IntN(5) > 0 {
+		row.Forms.Plain, row.Value = hash(), r.text(20)
+		if r.IntN(2) == 0 {
+			row.Forms.Google, row.Forms.UID2 = hash(), hash()
+		}
+		if r.IntN(3) > 0 {
+			row.Clear = "clear " + r.text(20)
+		}
+	}
+	b.Contacts = append(b.Contacts, row)
 }
 
 func (r *builder) person(b *schemas.Batch) {
@@ -163,7 +185,7 @@ func (r *builder) person(b *schemas.Batch) {
 		Devices: n32(), Anonymous: n32(), Identifiers: n32(), FirstSeen: r.time(), LastSeen: r.time(), Events: n64(),
 		Stage: schemas.JourneyStage(r.IntN(schemas.JourneyCount)), StageSince: r.time(), StageReason: r.word(), Sessions: n32(), ProductViews: n64(), Searches: n64(),
 		LastSessionID: n64(), LastSessionStart: r.time(), CheckoutAt: r.time(), Orders: r.Int64() - r.Int64(), Refunds: r.Int64(), PurchaseDays: n32(),
-		Revenue: r.decimal(), Currency: r.word(), OtherCurrency: r.IntN(2) == 0, FirstOrder: r.time(), LastOrder: r.time(), StoreOrders: r.Int64(),
+		Revenue: r.decimal(), Currency: r.word(), Country: r.word(), OtherCurrency: r.IntN(2) == 0, FirstOrder: r.time(), LastOrder: r.time(), StoreOrders: r.Int64(),
 		OnlineOrders: r.Int64(), CartQuantity: r.decimal(), CartValue: r.decimal(), CartUpdated: r.time(), State: r.bytes(500),
 		Email: schemas.EmailTotals{Sent: n64(), Delivered: n64(), Opens: n64(), MachineOpens: n64(), Clicks: n64(), MachineClicks: n64(),
 			Bounces: n64(), Unsubscribes: n64(), Complaints: n64(), LastOpen: r.time(), LastClick: r.time()}}

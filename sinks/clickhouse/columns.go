@@ -31,7 +31,7 @@ const (
 
 // fixed is a column of values of one size, which stand in memory as they go over the wire. ClickHouse is little endian, as is
 // every machine that this package is built for; Open checks it.
-type fixed[T bool | uint8 | uint16 | uint32 | uint64 | int8 | int32 | int64 | float32 | float64 | [16]byte] struct {
+type fixed[T bool | uint8 | uint16 | uint32 | uint64 | int8 | int32 | int64 | float32 | float64 | [16]byte | [32]byte] struct {
 	kind proto.ColumnType
 	rows []T
 }

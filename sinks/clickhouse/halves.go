@@ -15,7 +15,7 @@ func newHalves(database string, isJSON bool) *halves {
 	if !fault.Off(fault.Split) {
 		return nil
 	}
-	return &halves{[2][]table{allTables(database, isJSON), allTables(database, isJSON)}}
+	return &halves{[2][]table{allTables(database, isJSON, nil), allTables(database, isJSON, nil)}}
 }
 
 // cut replaces each block by two under the digest of the whole.
@@ -25,6 +25,7 @@ func (h *halves) cut(whole [][]*block, b *schemas.Batch) [][]*block {
 	divide(&parts[0].Rejects, &parts[1].Rejects)
 	divide(&parts[0].Decisions, &parts[1].Decisions)
 	divide(&parts[0].Identifiers, &parts[1].Identifiers)
+	divide(&parts[0].Contacts, &parts[1].Contacts)
 	divide(&parts[0].Aliases, &parts[1].Aliases)
 	divide(&parts[0].Attributions, &parts[1].Attributions)
 	divide(&parts[0].Profiles, &parts[1].Profiles)

@@ -48,7 +48,7 @@ func config(t testing.TB) Config {
 
 func open(t testing.TB, cfg Config) *Sink {
 	t.Helper()
-	s, err := Open(t.Context(), cfg, Options{PipelineID: "main", Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Registry: prometheus.NewRegistry()})
+	s, err := Open(t.Context(), cfg, Options{PipelineID: "main", Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Registry: prometheus.NewRegistry(), Clear: testSealer()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,11 +67,11 @@ func within(ranges []schemas.Range, prefix string) string {
 	return b.String()
 }
 
-// Orphans removes the rows of events, of what is made of single events, of steps of journeys, and of dead_letters that batches after a number wrote: rows of a batch
+// Orphans removes the rows of events, of what is made of single events, of contact data, of steps of journeys, and of dead_letters that batches after a number wrote: rows of a batch
 // whose intent was lost, so that no replay writes them again. Rows of other tables are replaced by what the next batches write. It costs a look at
 // an index where there are none.
 func (s *Sink) Orphans(ctx context.Context, after uint64) error {
-	for _, table := range []string{"events", "order_lines", "consents", "survey_answers", "journey_changes", "dead_letters"} {
+	for _, table := range []string{"events", "order_lines", "consents", "survey_answers", "contacts", "contacts_clear", "journey_changes", "dead_letters"} {
 		n, err := s.remove(ctx, table, fmt.Sprintf("_batch > %d", after))
 		if err != nil {
 			return fmt.Errorf("remove rows of lost batches: %w", err)

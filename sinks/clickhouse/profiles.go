@@ -15,7 +15,7 @@ type profileTable struct {
 	cartUpdated, lastOpen, lastClick                                                 fixed[int64]
 	events, views, searches, session                                                 fixed[uint64]
 	channels                                                                         channelMaps
-	stage, stageReason, currency                                                     words
+	stage, stageReason, currency, country                                            words
 	sessions, purchaseDays                                                           fixed[uint32]
 	orders, refunds, storeOrders, onlineOrders                                       fixed[int64]
 	revenue, cartQuantity, cartValue                                                 fixed[int64]
@@ -56,7 +56,7 @@ func newProfileTable(database string) *profileTable {
 		{"email_delivered", &t.delivered}, {"email_opens", &t.opens}, {"email_machine_opens", &t.machineOpens},
 		{"email_clicks", &t.clicks}, {"email_machine_clicks", &t.machineClicks}, {"email_bounces", &t.bounces},
 		{"email_unsubscribes", &t.unsubscribes}, {"email_complaints", &t.complaints}, {"last_open", &t.lastOpen},
-		{"last_click", &t.lastClick}, {"state", &t.state}, {"shard", &t.shard}, {"version", &t.version}, {"deleted", &t.deleted},
+		{"last_click", &t.lastClick}, {"state", &t.state}, {"shard", &t.shard}, {"version", &t.version}, {"deleted", &t.deleted}, {"country", &t.country},
 	}
 	t.block = newBlock(database, "profiles", append(append(columns, t.channels.init()...), t.scores.init()...)...)
 	return t
@@ -93,6 +93,7 @@ func (t *profileTable) addPerson(p *schemas.Profile) {
 	t.events.add(p.Events)
 	t.stageSince.add(int64(p.StageSince))
 	t.stageReason.add(p.StageReason)
+	t.country.add(p.Country)
 	t.sessions.add(p.Sessions)
 	t.views.add(p.ProductViews)
 	t.searches.add(p.Searches)

@@ -79,6 +79,7 @@ func expected(b *schemas.Batch) map[string][]row {
 			"reason", c.Reason, "_batch", b.Number)
 	}
 	expectedScoring(b, put)
+	expectedContacts(b, put)
 	for i := range b.Profiles {
 		rows["profiles"] = append(rows["profiles"], expectedProfile(&b.Profiles[i]))
 	}
@@ -104,7 +105,7 @@ func expectedProfile(p *schemas.Profile) row {
 	r := row{}
 	for column, v := range map[string]any{
 		"profile_id": p.ID, "profile_index": p.Index, "user_ids": p.UserIDs, "loyalty_ids": p.LoyaltyIDs, "emails": p.Emails, "phones": p.Phones,
-		"cards": p.Cards, "devices": p.Devices, "anonymous_ids": p.Anonymous, "identifiers": p.Identifiers, "first_seen": p.FirstSeen,
+		"country": p.Country, "cards": p.Cards, "devices": p.Devices, "anonymous_ids": p.Anonymous, "identifiers": p.Identifiers, "first_seen": p.FirstSeen,
 		"last_seen": p.LastSeen, "events": p.Events, "channel_events": events, "channel_first_seen": firsts, "channel_last_seen": lasts,
 		"channel_orders": orders, "channel_revenue": revenue, "stage": p.Stage.String(), "stage_since": p.StageSince, "stage_reason": p.StageReason, "sessions": p.Sessions,
 		"product_views": p.ProductViews, "searches": p.Searches, "last_session_id": p.LastSessionID, "last_session_start": p.LastSessionStart,
@@ -148,8 +149,13 @@ func expectedCommit(b *schemas.Batch) row {
 // stored reads a table under FINAL.
 func stored(t testing.TB, cfg Config, table string) []row {
 	columns := "*"
-	if table == "identifiers" {
-		columns = "* REPLACE (hex(value_hash) AS value_hash)" // FixedString cuts nothing off this way
+	switch table { // FixedString cuts nothing off this way
+	case "identifiers":
+		columns = "* REPLACE (hex(value_hash) AS value_hash)"
+	case "contacts":
+		columns = "* REPLACE (hex(plain) AS plain, hex(google) AS google, hex(uid2) AS uid2)"
+	case "contacts_clear":
+		columns = "* REPLACE (hex(ciphertext) AS ciphertext)"
 	}
 	return read(t, cfg, fmt.Sprintf("SELECT %s FROM %s FINAL", columns, table))
 }
@@ -274,6 +280,6 @@ func (s *Sink) sample() *schemas.Batch {
 			Consents: make([]schemas.Consent, 1), Answer: schemas.Answer{Kind: schemas.SurveyNPS}}},
 		Rejects: []schemas.Reject{{Record: record}}, Decisions: make([]schemas.Decision, 1), Identifiers: make([]schemas.IdentifierRow, 1),
 		Aliases: make([]schemas.Alias, 1), Attributions: make([]schemas.Attribution, 1), Profiles: make([]schemas.Profile, 1), Memberships: make([]schemas.Membership, 1),
-		Changes: make([]schemas.AudienceChange, 1), Models: make([]schemas.Model, 1), SessionAliases: make([]schemas.SessionAlias, 1),
+		Changes: make([]schemas.AudienceChange, 1), Contacts: make([]schemas.ContactRow, 1), Models: make([]schemas.Model, 1), SessionAliases: make([]schemas.SessionAlias, 1),
 		Accounts: make([]schemas.Account, 1), StageChanges: make([]schemas.StageChange, 1)}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seamline/seamline/schemas"
+	"github.com/seamline/seamline/schemas/contact"
 	"github.com/seamline/seamline/schemas/fault"
 )
 
@@ -31,6 +32,8 @@ type Options struct {
 	Registry   prometheus.Registerer // nil for none
 	// Plain leaves out what makes a repeated INSERT exact: digests, tokens and verification. It is for measuring what they cost.
 	Plain bool
+	// Clear encrypts contact data for the table contacts_clear; nil leaves that empty.
+	Clear *contact.Sealer
 }
 
 // Sink writes batches to ClickHouse.
@@ -101,11 +104,11 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{cfg: cfg, pipeline: opt.PipelineID, isPlain: opt.Plain, log: opt.Log, pool: pool, clock: time.Now, tables: allTables(cfg.Database, isJSON),
+	s := &Sink{cfg: cfg, pipeline: opt.PipelineID, isPlain: opt.Plain, log: opt.Log, pool: pool, clock: time.Now, tables: allTables(cfg.Database, isJSON, opt.Clear),
 		commits: newCommitTable(cfg.Database, opt), state: newStateTable(cfg.Database, state), aside: aside}
 	s.pending = newPending(cfg, pool, &s.writing)
 	s.plans.make = func() *plan {
-		p := &plan{tables: allTables(cfg.Database, isJSON), commits: newCommitTable(cfg.Database, opt), spare: newHalves(cfg.Database, isJSON)}
+		p := &plan{tables: allTables(cfg.Database, isJSON, opt.Clear), commits: newCommitTable(cfg.Database, opt), spare: newHalves(cfg.Database, isJSON)}
 		if opt.Plain {
 			p.makePlain()
 		}
@@ -115,12 +118,12 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Sink, error) {
 	return s, nil
 }
 
-func allTables(database string, isJSON bool) []table {
+func allTables(database string, isJSON bool, clear *contact.Sealer) []table {
 	// Those with the most rows first, so that they do not wait for a connection.
 	return []table{&eventTable{database: database, isJSON: isJSON}, newProfileTable(database), newIdentifierTable(database),
 		newOrderLineTable(database), newIdentityLogTable(database), newDeadLetterTable(database), newMemberTable(database),
 		newChangeTable(database), newAliasTable(database), newAttributionTable(database), newModelTable(database), newSessionAliasTable(database),
-		newAccountTable(database), newJourneyTable(database), newCatalogTable(database), newStockTable(database), newConsentTable(database), newAnswerTable(database)}
+		newAccountTable(database), newJourneyTable(database), newCatalogTable(database), newStockTable(database), newConsentTable(database), newAnswerTable(database), newContactTable(database), newClearTable(database, clear)}
 }
 
 // prepare migrates, however long that has to wait for a server, and tells whether events.properties has the JSON type.
