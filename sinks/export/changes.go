@@ -131,7 +131,7 @@ func (x *Exporter) cursorCode(list List, plain []byte) []byte {
 }
 
 func (x *Exporter) parseCursor(list List, text string) (uint64, error) {
-	b, err := base64.RawURLEncoding.DecodeString(text)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(b) != cursorPlain+cursorMAC || b[0] != cursorVersion || !hmac.Equal(b[cursorPlain:], x.cursorCode(list, b[:cursorPlain])) {
 		return 0, ErrCursor
 	}

@@ -53,7 +53,7 @@ func parseUnset(text string) (unsetRules, error) {
 		}
 		codes := regions[place]
 		if codes == nil {
-			if place != unknownCountry && !countryCode.MatchString(place) {
+			if place != unknownCountry && !countryCode.MatchString(place) || place == "EU" {
 				return rules, fmt.Errorf("%q is neither a country such as DE, nor EEA, UK, CH, unknown or *", place)
 			}
 			codes = []string{place}

@@ -273,7 +273,7 @@ func keyID(key ed25519.PublicKey) []byte {
 // Signed gives the credential that signed a path; nil for none, and where the time is over.
 func (d *Door) Signed(path, exp, sig string) (*Credential, error) {
 	all, err := d.credentials()
-	text, failed := base64.RawURLEncoding.DecodeString(sig)
+	text, failed := base64.RawURLEncoding.Strict().DecodeString(sig)
 	seconds, wrong := strconv.ParseInt(exp, 10, 64)
 	if err != nil || failed != nil || wrong != nil || len(text) != keyIDBytes+ed25519.SignatureSize {
 		return nil, err
