@@ -188,7 +188,7 @@ func TestEndToEndStory(t *testing.T) {
 	s.expect("SELECT orders, toString(revenue), currency, refunds, user_ids, emails, phones, anonymous_ids, toString(cart_quantity) FROM profiles FINAL",
 		"1|40|USD|1|1|1|1|1|0")
 	s.expect("SELECT stage, channels, toString(revenue) FROM customers", "customer|email store web|40")
-	s.expect("SELECT audience FROM audience_members FINAL WHERE member ORDER BY audience", "store_only_customers")
+	s.expect("SELECT audience FROM audience_members FINAL WHERE member ORDER BY audience", "recent_buyers", "store_only_customers")
 	s.expect("SELECT reason, topic LIKE '%clickstream', position(value, '4111111111111111') FROM dead_letters FINAL ORDER BY reason",
 		"card_number|1|0", "malformed|1|0", "missing_identifier|1|0")
 	s.expect("SELECT line_id LIKE '%1', toString(quantity), toString(total) FROM order_lines FINAL ORDER BY total DESC", "1|1|49.9", "1|-1|-9.9")

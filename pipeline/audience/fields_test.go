@@ -117,7 +117,7 @@ func TestScoresInRules(t *testing.T) {
 	f("purchase_propensity > 0.25 or cart_conversion > 0.25", scores)
 	f("email_engagement < 0.5 and omnichannel > 0", scores)
 	f(`"a" in top_categories and "b" not in top_brands`, scores)
-	f(`any(recommended_skus, # == "b")`, scores)
+	f(`any(recommended_skus, # == "b")`, buying)
 	f(`browse_channel == "web" or buy_channel in ["store", "call"]`, scores)
 	f("nps >= 2 or csat > 2 or satisfaction > 0.25", answers)
 	f(`consent("ads_user_data") == "granted"`, consent)

@@ -41,7 +41,9 @@ var groups = func() map[string]schemas.Fields {
 		"loyalty_expired", "goods_cost")
 	put(schemas.FieldsScores, "purchase_propensity", "cart_conversion", "email_engagement", "reading_ms", "reading_pages", "send_hour", "send_hour_best",
 		"send_hour_clicks", "send_hour_sends", "browse_channel", "respond_channel", "buy_channel", "omnichannel", "handovers",
-		"channel_switches", "top_categories", "top_brands", "recommended_skus", "margin", "channel_cost", "approximate")
+		"channel_switches", "top_categories", "top_brands", "margin", "channel_cost", "approximate")
+	// Recommendations change with whatever anybody does. Rules see those as of when the person bought, or time passed, so that they cost little.
+	put(schemas.FieldsBuying, "recommended_skus")
 	put(schemas.FieldsAnswers, "nps", "csat", "answered_at", "satisfaction")
 	put(schemas.FieldsClock, "idle", "within")
 	return all
