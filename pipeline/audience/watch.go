@@ -193,10 +193,13 @@ func (s *Stage) record(e *schemas.Event, clock schemas.Time) error {
 	}
 	for _, m := range matches {
 		h, i := s.history.head(e.Leaf, m.number)
-		if m.watched == s.deleted && h.count == 0 {
-			s.deletions++
+		at := e.Time
+		if m.watched == s.deleted {
+			if at = min(at, clock); h.count == 0 { // who asks is gone at once, whatever a device's clock says
+				s.deletions++
+			}
 		}
-		s.history.add(h, occurrence{e.Time, m.amount, 1}, clock-m.reach-s.lateness)
+		s.history.add(h, occurrence{at, m.amount, 1}, clock-m.reach-s.lateness)
 		if !h.unsaved {
 			h.unsaved = true
 			s.unsavedHeads = append(s.unsavedHeads, savedHead{m.number, e.Leaf, i})

@@ -192,6 +192,9 @@ func (d drawer) turns(n, leaves int) (list []turn) {
 			at = list[len(list)-1].event.Time // at one instant
 		}
 		t.event = d.event(at)
+		if t.event.Type == schemas.TypeAccountDeleted {
+			t.event.Time = min(at, clock) // the definition knows nothing of when an event came
+		}
 		t.event.Leaf = 1 + uint32(d.IntN(leaves))
 		switch d.IntN(14) {
 		case 0:

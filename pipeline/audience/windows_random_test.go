@@ -358,6 +358,22 @@ func TestWindowsAgainstTheDefinition(t *testing.T) {
 	}
 }
 
+// TestErasureFromTheFuture: who asks for erasure with a clock that is fast leaves every audience at once.
+func TestErasureFromTheFuture(t *testing.T) {
+	t.Parallel()
+	o := newOrdeal(t, []drawnRule{{name: "a0", when: "events > 0"}, {name: "a1", when: `did("page_view", within 1d)`}}, 1)
+	event := func(kind schemas.Type, at schemas.Time, in bool) {
+		t.Helper()
+		o.turn(&turn{clock: day0, event: &schemas.Event{Type: kind, Time: at, Leaf: 1}})
+		if o.stage.has(1, "a0") != in || o.stage.has(1, "a1") != in {
+			t.Errorf("after %s: in %v and %v", kind, o.stage.has(1, "a0"), o.stage.has(1, "a1"))
+		}
+	}
+	event(schemas.TypePageView, day0, true)
+	event(schemas.TypeAccountDeleted, day0+schemas.Hour, false)
+	event(schemas.TypePageView, day0, false)
+}
+
 // TestWindowsBeyondTheBound: of the newest events of a piece of history windows are exact; older ones count by day, so that an answer is
 // that of a window at most a day longer or shorter.
 func TestWindowsBeyondTheBound(t *testing.T) {
