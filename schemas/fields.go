@@ -17,6 +17,7 @@ const (
 	FieldsIdentity                    // identifiers
 	FieldsStage                       // stage of the journey, and since when
 	FieldsConsent                     // answers about consent
+	FieldsCountry                     // country
 	FieldsScores                      // what is computed of all the others and of the population, but for the next two
 	FieldsBuying                      // scores that only orders and time change, such as churn, value, price sensitivity and points
 	FieldsAnswers                     // scores that only answers to surveys change

@@ -34,6 +34,7 @@ type environment struct {
 	CartValue                 float64      `expr:"cart_value"`
 	CartUpdated               schemas.Time `expr:"cart_updated"`
 	CheckoutAt                schemas.Time `expr:"checkout_at"`
+	Country                   string       `expr:"country"`
 	UserIDs                   int          `expr:"user_ids"`
 	LoyaltyIDs                int          `expr:"loyalty_ids"`
 	Emails                    int          `expr:"emails"`

@@ -127,6 +127,7 @@ func TestScoresInRules(t *testing.T) {
 	f("whatsapp_events + push_events + call_events + social_events > 3", schemas.FieldsSeen)
 	f("web_orders > app_orders or store_revenue > 0.0001", schemas.FieldsOrders)
 	f("emails > 0 or phones > 1", schemas.FieldsIdentity)
+	f(`country in ["a", "FR"]`, schemas.FieldsCountry)
 }
 
 // TestConsentErrors: a purpose that does not exist is named, with those that do.

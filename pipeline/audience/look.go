@@ -16,6 +16,7 @@ func (e *evaluator) look(p *schemas.Profile) {
 	v.EmailsDelivered, v.EmailOpens, v.EmailClicks = int(p.Email.Delivered), int(p.Email.Opens), int(p.Email.Clicks)
 	v.EmailBounces, v.Unsubscribes, v.Complaints = int(p.Email.Bounces), int(p.Email.Unsubscribes), int(p.Email.Complaints)
 	v.LastOpen, v.LastClick = p.Email.LastOpen, p.Email.LastClick
+	v.Country = p.Country
 	e.lookChannels(p)
 	e.lookConsent(p)
 	e.lookScores(p.Scores)

@@ -31,6 +31,7 @@ var groups = func() map[string]schemas.Fields {
 	put(schemas.FieldsIdentity, "user_ids", "loyalty_ids", "emails", "phones", "cards", "devices", "anonymous_ids", "identifiers")
 	put(schemas.FieldsMessages, "emails_sent", "emails_delivered", "email_opens", "email_clicks", "email_bounces", "unsubscribes", "complaints", "last_open",
 		"last_click")
+	put(schemas.FieldsCountry, "country")
 	put(schemas.FieldsConsent, "consent_analytics", "consent_ads_storage", "consent_ads_user_data", "consent_ads_personalization",
 		"consent_email_marketing", "consent_sms_marketing", "consent_push_marketing", "consent_whatsapp_marketing",
 		"consent_personalization", "consent_at")

@@ -46,12 +46,16 @@ func (r *residence) note(c country, at schemas.Time) {
 	}
 }
 
-// live notes the country that an event tells.
-func (l *leaf) live(e *schemas.Event) {
+// live notes the country that an event tells. It tells which fields may have changed.
+func (l *leaf) live(e *schemas.Event) schemas.Fields {
 	if e.Country == "" {
-		return
+		return 0
 	}
 	home := residence{l.country, l.countryAt}
 	home.note(packCountry(e.Country), e.Time)
+	if home == (residence{l.country, l.countryAt}) {
+		return 0
+	}
 	l.country, l.countryAt = home.country, home.at
+	return schemas.FieldsCountry
 }

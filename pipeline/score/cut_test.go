@@ -251,6 +251,7 @@ func differences(a, b schemas.Profile) (fields schemas.Fields) {
 	move(schemas.FieldsMessages, "Email")
 	move(schemas.FieldsStage, "Stage", "StageSince", "StageReason")
 	move(schemas.FieldsConsent, "Consent", "ConsentAt")
+	move(schemas.FieldsCountry, "Country")
 	if x, y := a.Scores, b.Scores; x != nil && y != nil {
 		note(x.Lines == y.Lines && x.PromotedLines == y.PromotedLines && x.Discount == y.Discount && x.List == y.List && x.LoyaltyEarned == y.LoyaltyEarned &&
 			x.LoyaltyBurned == y.LoyaltyBurned && x.GoodsCost == y.GoodsCost, schemas.FieldsBuying)
@@ -307,6 +308,8 @@ func TestCuts(t *testing.T) {
 			case 6:
 				e.Type, e.OrderID = schemas.TypeSurveyAnswer, ""
 				e.Answer = schemas.Answer{Survey: "s", Kind: schemas.SurveyNPS, Score: int8(rng.IntN(11))}
+			case 8, 9:
+				e.Country = []string{"DE", "FR"}[rng.IntN(2)]
 			case 7:
 				e.Type, e.OrderID, e.Channel = schemas.TypeMessageUnsubscribe, "", schemas.ChannelSMS
 			case 3:

@@ -41,7 +41,7 @@ func (s *Stage) update(b *schemas.Batch, e *schemas.Event) (owner uint32, change
 	s.tastes(l, e)
 	changed |= s.consents(l, e)
 	s.belong(l, e)
-	l.live(e)
+	changed |= l.live(e)
 	return owner, changed | s.happen(l, e)
 }
 
