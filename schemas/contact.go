@@ -62,3 +62,13 @@ type ContactRow struct {
 	Value        string       // clear only for country and mobile_id, in lower case; empty for all other kinds
 	Clear        string       // the normalised value: never written but encrypted; empty where it is not known
 }
+
+// ParseContactKind reads the name of a kind.
+func ParseContactKind(name string) (ContactKind, bool) {
+	for i, n := range contactNames {
+		if n == name {
+			return ContactKind(i), true
+		}
+	}
+	return 0, false
+}

@@ -39,6 +39,11 @@ func (s *settings) rules() (string, error) {
 			fmt.Fprintf(d, "%s=%s\n", f.Name, f.DefValue) // the values of effective became the defaults when they were registered
 		}
 	})
+	if sealed, err := s.Contacts.digest(); err != nil {
+		return "", err
+	} else if sealed != "" { // as without the setting, where nothing is kept
+		fmt.Fprintf(d, "contacts %s\n", sealed)
+	}
 	for _, path := range []string{s.Identity.Rules, s.Audiences.Rules, s.Score.LoyaltyRules} {
 		text := []byte("shipped")
 		if path != "" {

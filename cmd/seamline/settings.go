@@ -46,6 +46,7 @@ type settings struct {
 	Identity    stitch.Config
 	Score       score.Config
 	Audiences   audience.Config
+	Contacts    contactsConfig
 	Exports     export.Config
 
 	PipelineID      string
@@ -96,6 +97,7 @@ func (s *settings) flags(fs *flag.FlagSet) {
 	s.Identity.Flags(fs)
 	s.Score.Flags(fs)
 	s.Audiences.Flags(fs)
+	s.Contacts.Flags(fs)
 	s.Exports.Flags(fs)
 	fs.StringVar(&s.PipelineID, "pipeline.id", s.PipelineID, "name of this pipeline: consumer group, and mark on what it writes")
 	fs.StringVar(&s.StateDir, "state.dir", s.StateDir, "directory of checkpoints and intents")
@@ -136,7 +138,7 @@ func (s *settings) validate() error {
 	}
 	return errors.Join(s.Kafka.Validate(), s.ClickHouse.Validate(), s.Decode.Validate(), s.Email.Validate(), s.POS.Validate(),
 		s.Catalog.Validate(), s.Consent.Validate(), s.Survey.Validate(), s.Dedup.Validate(), s.Identity.Validate(),
-		s.Score.Validate(), s.Audiences.Validate(), s.Exports.Validate())
+		s.Score.Validate(), s.Audiences.Validate(), s.Contacts.Validate(), s.Exports.Validate())
 }
 
 // logger makes the process's logger.
@@ -291,7 +293,7 @@ func nearest(key string, own map[string]bool) string {
 
 // secret tells whether a setting's value must not be printed.
 func secret(key string) bool {
-	return strings.HasSuffix(key, "password") || strings.HasSuffix(key, ".token") || key == "identity.key"
+	return strings.HasSuffix(key, "password") || strings.HasSuffix(key, ".token") || key == "identity.key" || key == "contacts.key"
 }
 
 // print writes every setting in effect as YAML, one a line, secrets hidden.

@@ -313,8 +313,13 @@ func (r *pipelineRun) openSinks(ctx context.Context) ([]schemas.Sink, func(), er
 	if err != nil {
 		return nil, nil, err
 	}
+	sealer, err := r.Contacts.sealer()
+	if err != nil {
+		letters.Close()
+		return nil, nil, err
+	}
 	tables, err := clickhouse.Open(ctx, r.ClickHouse, clickhouse.Options{PipelineID: r.PipelineID, Rules: r.rulesDigest, Report: r.report("clickhouse"),
-		Log: r.log, Registry: r.registry, Plain: r.atLeastOnce})
+		Log: r.log, Registry: r.registry, Plain: r.atLeastOnce, Clear: sealer})
 	if err != nil {
 		letters.Close()
 		return nil, nil, err
