@@ -35,7 +35,7 @@ var scoring = []string{"profiles_scores", "profiles_stage_reason", "journey_chan
 	"sku_affinity", "channel_results", "attribution"}
 
 // audiences is what migration 5 adds: contact data as hashes, and what audiences and their exports need.
-var audiences = []string{"contacts", "contacts_clear", "profiles_country", "export_changes", "export_snapshots"}
+var audiences = []string{"contacts", "contacts_clear", "profiles_country", "export_changes", "export_snapshots", "audiences"}
 
 // Migration is one step of the schema, forward only. Its statements may run again: each says IF NOT EXISTS or the like.
 type Migration struct {

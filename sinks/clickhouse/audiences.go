@@ -36,6 +36,40 @@ func (t *memberTable) fill(b *schemas.Batch) []*block {
 	return t.filled()
 }
 
+// audienceTable is the table audiences.
+type audienceTable struct {
+	block
+	audience, holdoutOf words
+	description, rule   texts
+	least               fixed[uint32]
+	active              fixed[bool]
+	batch               fixed[uint64]
+}
+
+func newAudienceTable(database string) *audienceTable {
+	t := &audienceTable{least: uint32s(), active: bools(), batch: uint64s()}
+	t.block = newBlock(database, "audiences",
+		named{"audience", &t.audience}, named{"description", &t.description}, named{"rule", &t.rule}, named{"min_size", &t.least},
+		named{"holdout_of", &t.holdoutOf}, named{"active", &t.active}, named{"_batch", &t.batch})
+	return t
+}
+
+func (t *audienceTable) fill(b *schemas.Batch) []*block {
+	t.reset()
+	for i := range b.Audiences {
+		a := &b.Audiences[i]
+		t.audience.add(a.Name)
+		t.description.add(a.Description)
+		t.rule.add(a.Rule)
+		t.least.add(a.MinSize)
+		t.holdoutOf.add(a.HoldoutOf)
+		t.active.add(a.Active)
+		t.batch.add(b.Number)
+		t.keyed.add(printText(a.Name))
+	}
+	return t.filled()
+}
+
 // changeTable is the table audience_changes.
 type changeTable struct {
 	block

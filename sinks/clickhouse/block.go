@@ -45,6 +45,7 @@ var keys = map[string]string{
 	"order_lines":      "order_id, store_id, line_id",
 	"identity_log":     "position",
 	"dead_letters":     "topic, partition, offset, element",
+	"audiences":        "audience",
 	"audience_members": "audience, profile_id",
 	"audience_changes": "audience, sequence",
 	"profile_aliases":  "alias_id",

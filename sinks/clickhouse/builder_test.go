@@ -251,5 +251,7 @@ func (r *builder) population(b *schemas.Batch) {
 func (r *builder) audience(b *schemas.Batch) {
 	r.sequence++
 	b.Memberships = append(b.Memberships, schemas.Membership{Audience: r.word(), ProfileID: r.id(), Member: r.IntN(2) == 0, Since: r.time(), Until: r.time(), Reason: r.word()})
+	b.Audiences = append(b.Audiences, schemas.Audience{Name: fmt.Sprint("audience ", b.Number, "/", r.sequence), Description: r.text(20), Rule: r.text(20),
+		MinSize: r.Uint32(), HoldoutOf: r.word(), Active: r.IntN(2) == 0})
 	b.Changes = append(b.Changes, schemas.AudienceChange{Audience: r.word(), Sequence: r.sequence, ProfileID: r.id(), Enter: r.IntN(2) == 0, Time: r.time(), Reason: r.word()})
 }

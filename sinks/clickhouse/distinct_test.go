@@ -47,6 +47,7 @@ func TestBlocksKnowWhetherKeysDiffer(t *testing.T) {
 		"identity_log":     func(b *schemas.Batch) { b.Decisions = append(b.Decisions, b.Decisions[3]) },
 		"profile_aliases":  func(b *schemas.Batch) { b.Aliases = append(b.Aliases, b.Aliases[3]) },
 		"leaf_profiles":    func(b *schemas.Batch) { b.Attributions = append(b.Attributions, b.Attributions[3]) },
+		"audiences":        func(b *schemas.Batch) { b.Audiences = append(b.Audiences, b.Audiences[3]) },
 		"audience_members": func(b *schemas.Batch) { b.Memberships = append(b.Memberships, b.Memberships[3]) },
 		"audience_changes": func(b *schemas.Batch) { b.Changes = append(b.Changes, b.Changes[3]) },
 		"journey_changes":  func(b *schemas.Batch) { b.StageChanges = append(b.StageChanges, b.StageChanges[3]) },

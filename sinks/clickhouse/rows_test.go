@@ -280,6 +280,7 @@ func (s *Sink) sample() *schemas.Batch {
 			Consents: make([]schemas.Consent, 1), Answer: schemas.Answer{Kind: schemas.SurveyNPS}}},
 		Rejects: []schemas.Reject{{Record: record}}, Decisions: make([]schemas.Decision, 1), Identifiers: make([]schemas.IdentifierRow, 1),
 		Aliases: make([]schemas.Alias, 1), Attributions: make([]schemas.Attribution, 1), Profiles: make([]schemas.Profile, 1), Memberships: make([]schemas.Membership, 1),
-		Changes: make([]schemas.AudienceChange, 1), Contacts: make([]schemas.ContactRow, 1), Models: make([]schemas.Model, 1), SessionAliases: make([]schemas.SessionAlias, 1),
+		Changes: make([]schemas.AudienceChange, 1), Contacts: make([]schemas.ContactRow, 1), Audiences: make([]schemas.Audience, 1),
+		Models: make([]schemas.Model, 1), SessionAliases: make([]schemas.SessionAlias, 1),
 		Accounts: make([]schemas.Account, 1), StageChanges: make([]schemas.StageChange, 1)}
 }

@@ -46,6 +46,10 @@ func expectedScoring(b *schemas.Batch, put func(table string, values ...any)) {
 		}
 		put("journey_changes", "profile_id", c.ProfileID, "time", c.Time, "from_stage", from, "to_stage", c.To.String(), "reason", c.Reason, "_batch", b.Number)
 	}
+	for _, a := range b.Audiences {
+		put("audiences", "audience", a.Name, "description", a.Description, "rule", a.Rule, "min_size", a.MinSize, "holdout_of", a.HoldoutOf, "active", a.Active,
+			"_batch", b.Number)
+	}
 	for _, m := range b.Models {
 		parameters := map[string]float64{}
 		for _, p := range m.Parameters {

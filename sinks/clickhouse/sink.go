@@ -122,7 +122,7 @@ func allTables(database string, isJSON bool, clear *contact.Sealer) []table {
 	// Those with the most rows first, so that they do not wait for a connection.
 	return []table{&eventTable{database: database, isJSON: isJSON}, newProfileTable(database), newIdentifierTable(database),
 		newOrderLineTable(database), newIdentityLogTable(database), newDeadLetterTable(database), newMemberTable(database),
-		newChangeTable(database), newAliasTable(database), newAttributionTable(database), newModelTable(database), newSessionAliasTable(database),
+		newChangeTable(database), newAudienceTable(database), newAliasTable(database), newAttributionTable(database), newModelTable(database), newSessionAliasTable(database),
 		newAccountTable(database), newJourneyTable(database), newCatalogTable(database), newStockTable(database), newConsentTable(database), newAnswerTable(database), newContactTable(database), newClearTable(database, clear)}
 }
 
