@@ -214,20 +214,29 @@ func (b *benchRun) lawOfAudiences(ctx context.Context, plan lawPlan) error {
 	return nil
 }
 
-// manyAudiences makes rules of twenty kinds that differ in their numbers.
+// manyAudiences makes rules as a retailer with many campaigns has them: for single products, brands and categories, and by value.
 func manyAudiences(count int) []byte {
 	var file bytes.Buffer
 	file.WriteString("audiences:\n")
-	kinds := []string{
-		`cart_quantity > 0 and idle(cart_updated, "%dm") and within(cart_updated, "30d")`, `cart_value >= %d and within(cart_updated, "7d")`,
-		`stage == "checkout" and idle(checkout_at, "%dm")`, `orders > 0 and idle(last_order, "%dd")`, `orders >= 2 and idle(last_order, "%dd")`,
-		`orders == 1 and within(first_order, "%dd")`, `orders >= %d`, `revenue >= %d`, `store_orders > %d and online_orders == 0`,
-		`online_orders > %d and store_orders == 0`, `store_orders > 0 and online_orders > %d`, `refunds >= %d`, `product_views >= %d and orders == 0`,
-		`searches >= %d`, `app_events > %d`, `within(web_last_seen, "%dh")`, `email_opens >= %d`, `emails_sent >= %d and email_clicks == 0`,
-		`sessions >= %d`, `devices + anonymous_ids >= %d`,
-	}
+	categories := []string{"Shoes", "Shirts", "Trousers", "Jackets", "Bags", "Kitchen", "Lighting", "Garden", "Toys", "Beauty", "Sports", "Books & Paper"}
+	brands := []string{"Northwind", "Fabrikam", "Contoso", "Alder & Co", "Lumen", "Kestrel", "Basalt", "Harbor", "Verdant", "Piccolo"}
 	for i := range count {
-		fmt.Fprintf(&file, "  - {name: audience_%d, when: '"+kinds[i%len(kinds)]+"'}\n", i, 1+i/len(kinds))
+		n := i / 10
+		sku, days := fmt.Sprintf("SKU-%04d", 1000+n%300), 3+n/300
+		category, brand := categories[n%len(categories)], brands[n%len(brands)]
+		when := [...]string{
+			fmt.Sprintf(`cart_value >= %d and idle(cart_updated, %dm) and within(cart_updated, 30d)`, 5*n, 30+n%60),
+			fmt.Sprintf(`count("product_view", sku == "%s", within %dd) >= 2 and not did("order", within %[2]dd)`, sku, days),
+			fmt.Sprintf(`did("cart_add", sku == "%s", within %dd) and orders == 0`, sku, days),
+			fmt.Sprintf(`did("order", sku == "%s", within %dd)`, sku, 10*days),
+			fmt.Sprintf(`count("product_view", category == "%s", within %dd) >= %d`, category, 7, 5+n/len(categories)),
+			fmt.Sprintf(`sum("order", total, brand == "%s", within 90d) >= %d`, brand, 50+10*n/len(brands)),
+			fmt.Sprintf(`sequence(event("product_view", sku == "%s"), event("cart_add", sku == "%[1]s"), within 2h, without("order"), during %dd)`, sku, days),
+			fmt.Sprintf(`revenue >= %d`, 100+10*n),
+			fmt.Sprintf(`orders >= %d and idle(last_order, 60d)`, 1+n),
+			fmt.Sprintf(`product_views >= %d and orders == 0 and within(last_seen, 14d)`, 10+n),
+		}[i%10]
+		fmt.Fprintf(&file, "  - {name: audience_%d, when: '%s'}\n", i, when)
 	}
 	return file.Bytes()
 }

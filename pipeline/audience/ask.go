@@ -52,10 +52,26 @@ func (e *evaluator) known(w *watched) []occurrence {
 // held gives the occurrences that a window holds now, in order of time.
 func (e *evaluator) held(window int) (list []occurrence, span schemas.Time) {
 	q := &e.questions[window]
-	list, span = e.known(q.steps[0]), q.span
-	from := e.now - span
-	first := sort.Search(len(list), func(i int) bool { return list[i].time > from })
-	return list[first:], span
+	return e.since(q.steps[0], e.now-q.span), q.span
+}
+
+// since gives the occurrences after an instant and up to now, in order of time.
+func (e *evaluator) since(w *watched, from schemas.Time) []occurrence {
+	list := e.known(w)
+	return list[sort.Search(len(list), func(i int) bool { return list[i].time > from }):]
+}
+
+// measure gives how many events the window of a question holds, or their sum, whenever that ends.
+func (e *evaluator) measure(q *question, isSum bool) float64 {
+	count, total := 0, schemas.Decimal(0)
+	for _, o := range e.since(q.steps[0], e.now-max(q.span, q.during)) {
+		count += int(o.count)
+		total += o.amount
+	}
+	if isSum {
+		return total.Float()
+	}
+	return float64(count)
 }
 
 func (e *evaluator) count(window int) (n int) {

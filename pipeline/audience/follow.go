@@ -58,8 +58,11 @@ func (s *Stage) belongs(i uint32) bool {
 // follow evaluates rules over a profile at the time of its last event, or of the timer that fell due, and from there from edge to edge up
 // to the moment's clock. So every entry and exit stands in the ledger with its own time, however late the events came. An event that came
 // late may change what windows held before that: rules about nothing but events are followed from its own time on.
-func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int, todo []uint32) error {
+func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int) error {
 	p, t := &m.Profiles[i], &m.Touched[i]
+	if !s.concerns(m, t) {
+		return nil
+	}
 	s.eval.look(p)
 	at, reason := min(p.LastSeen, m.Clock), "pieces of history came or went"
 	seen := at
@@ -73,8 +76,13 @@ func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int, todo []uint32
 	if t.Due == 0 {
 		at = max(at, m.Clock-s.lateness) // what is older stands in the ledger, and stays
 	}
+	s.eval.now, s.eval.next = at, 0
+	todo := s.choose(m, t, at < seen)
+	pending := s.eval.next // when time alone may bring further plans
+	s.enter(p.Index, m.Clock)
 	for range evaluationsMax {
 		s.eval.now, s.eval.next = at, 0
+		s.eval.edge(pending)
 		s.turn++
 		for _, place := range todo {
 			if at < seen && !s.plans[place].isPure {
@@ -105,6 +113,15 @@ func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int, todo []uint32
 		m.Timers = append(m.Timers, schemas.Touch{Profile: p.Index, Due: s.eval.next})
 	}
 	return nil
+}
+
+// concerns tells whether any plan may care for what touched a profile.
+func (s *Stage) concerns(m *schemas.Moment, t *schemas.Touch) bool {
+	if t.Changed == 0 || m.Event != nil && m.Event.Profile == t.Profile && len(s.watcher.matches) > 0 {
+		return true
+	}
+	found := s.choice.of(t.Changed, s)
+	return len(found.plans) > 0 || len(found.ladders) > 0 || found.isWindowy
 }
 
 // eventReasons say in words that an event of a type changed something.

@@ -11,11 +11,12 @@ type plan struct {
 	rule       *Rule
 	audience   uint32
 	questions  []question
-	others     []uint32 // audiences that the condition asks about
-	excluded   []uint32 // audiences whose members do not belong
-	dependents []uint32 // places of the plans that ask about this one's members
-	isGuarded  bool     // false unless the person has an event of some predicates
-	isPure     bool     // reads nothing but events, so that it can be evaluated as of any time
+	watches    []*watched // all that it asks about
+	others     []uint32   // audiences that the condition asks about
+	excluded   []uint32   // audiences whose members do not belong
+	dependents []uint32   // places of the plans that ask about this one's members
+	isPure     bool       // reads nothing but events, so that it can be evaluated as of any time
+	isTimed    bool       // time alone may change it
 	reads      schemas.Fields
 	allReads   schemas.Fields // with those of all that depend on it
 	keepsOut   uint64         // hashes of profile ids below are held out
@@ -23,13 +24,13 @@ type plan struct {
 
 // define gives every rule its audience, its plan and its predicates, whose numbers in the state are known already or drawn anew.
 func (s *Stage) define(numbers map[string]uint32) {
-	s.plans, s.choice = make([]plan, len(s.rules)), choice{}
-	s.watcher, s.removed = watcher{byKey: map[string]*watched{}}, 0
+	s.plans, s.choice, s.ladders = make([]plan, len(s.rules)), choice{}, map[string]*ladder{}
+	s.watcher, s.removed, s.depends = watcher{byKey: map[string]*watched{}}, 0, false
 	place := map[string]uint32{}
 	for i := range s.rules {
 		r, p := &s.rules[i], &s.plans[i]
 		place[r.Name] = uint32(i)
-		*p = plan{rule: r, audience: s.audience(r.Name), isGuarded: r.guards != nil, reads: r.reads, keepsOut: uint64(r.Holdout * (1 << 63) * 2)}
+		*p = plan{rule: r, audience: s.audience(r.Name), reads: r.reads, keepsOut: uint64(r.Holdout * (1 << 63) * 2)}
 		for _, name := range r.others {
 			p.others = append(p.others, s.audience(name))
 			s.plans[place[name]].dependents = append(s.plans[place[name]].dependents, uint32(i))
@@ -39,6 +40,7 @@ func (s *Stage) define(numbers map[string]uint32) {
 			s.plans[place[name]].dependents = append(s.plans[place[name]].dependents, uint32(i))
 		}
 		p.isPure = r.reads == 0 && len(p.others) == 0 && len(p.excluded) == 0
+		p.isTimed = len(r.windows) > 0 || r.MaxAge > 0 || r.reads&schemas.FieldsClock != 0
 		s.pose(uint32(i), p)
 		a := &s.audiences[p.audience]
 		a.plan, a.place = p, uint32(i)
@@ -51,6 +53,7 @@ func (s *Stage) define(numbers map[string]uint32) {
 	for i := len(s.plans) - 1; i >= 0; i-- { // dependents come behind
 		p := &s.plans[i]
 		p.allReads = p.reads
+		s.depends = s.depends || len(p.dependents) > 0
 		for _, d := range p.dependents {
 			p.allReads |= s.plans[d].allReads
 		}
@@ -61,6 +64,7 @@ func (s *Stage) define(numbers map[string]uint32) {
 		}
 	}
 	s.number(numbers)
+	s.asking = s.selected(func(p *plan) bool { return len(p.questions) > 0 })
 	s.todo = todo{marks: make([]uint64, len(s.plans))}
 }
 
@@ -93,13 +97,13 @@ func (s *Stage) number(known map[string]uint32) {
 	}
 }
 
-// pose gives a plan the predicates of its windows.
+// pose gives a plan the predicates of its windows, and its places on ladders.
 func (s *Stage) pose(place uint32, p *plan) {
 	watch := func(list []*predicate, reach schemas.Time) (all []*watched) {
 		for _, one := range list {
 			w := s.watcher.watch(one, reach)
-			if !slices.Contains(w.rules, place) {
-				w.rules = append(w.rules, place)
+			if !slices.Contains(p.watches, w) {
+				w.rules, p.watches = append(w.rules, place), append(p.watches, w)
 			}
 			all = append(all, w)
 		}
@@ -109,50 +113,102 @@ func (s *Stage) pose(place uint32, p *plan) {
 		w := &p.rule.windows[i]
 		p.questions = append(p.questions, question{steps: watch(w.steps, w.reach()), without: watch(w.without, w.reach()), span: w.span, during: w.during})
 	}
-	for _, i := range p.rule.guards {
-		for _, w := range p.questions[i].steps[:1] {
-			if !slices.Contains(w.guarded, place) {
-				w.guarded = append(w.guarded, place)
+	for i := range p.rule.guards {
+		s.ladderOf(p, &p.rule.guards[i]).add(rung{p.rule.guards[i].least, place})
+	}
+}
+
+// ladderOf gives the ladder that a guard of a plan is on.
+func (s *Stage) ladderOf(p *plan, g *guard) *ladder {
+	if g.window >= 0 {
+		q := &p.questions[g.window]
+		w := q.steps[0]
+		for _, l := range w.ladders {
+			if l.isSum == g.isSum && max(l.question.span, l.question.during) == max(q.span, q.during) {
+				return l
 			}
 		}
+		l := &ladder{question: q, isSum: g.isSum}
+		w.ladders = append(w.ladders, l)
+		return l
 	}
+	l := s.ladders[g.key()]
+	if l == nil {
+		l = &ladder{}
+		if g.time != nil {
+			l.time = fields.time(g.time)
+		} else {
+			l.value = fields.operand(g.value).asNumber()
+		}
+		s.ladders[g.key()] = l
+	}
+	return l
 }
 
 // choice gives the plans to look at when some fields may have changed. There are few different sets of fields, so that each choice is made
 // once.
 type choice map[schemas.Fields]*chosen
 
-// chosen are the places of plans to look at, without those that are guarded, and all that may be read.
+// chosen are the places of plans to look at, and all that may be read.
 type chosen struct {
-	plans   []uint32
-	reads   schemas.Fields
-	guarded bool // a guarded plan reads some of what changed
+	plans     []uint32 // whatever guards say, since they have none
+	ladders   []chosenLadder
+	isWindowy bool // others need events of a window to be true
+	reads     schemas.Fields
 }
 
-// of gives the plans that read any of some fields, with all that depend on them.
+// chosenLadder is a part of a ladder.
+type chosenLadder struct {
+	*ladder
+	rungs []rung
+}
+
+// of gives the plans that read any of some fields; all of them where nothing is known of what changed.
 func (c choice) of(changed schemas.Fields, s *Stage) *chosen {
 	if found, ok := c[changed]; ok {
 		return found
 	}
-	found := &chosen{}
-	isTime := changed&schemas.FieldsClock != 0
+	found := s.selected(func(p *plan) bool { return p.isAffected(changed) })
+	c[changed] = found
+	return found
+}
+
+// isAffected tells whether some fields matter to the plan.
+func (p *plan) isAffected(changed schemas.Fields) bool {
+	return changed == 0 || p.reads&changed != 0 || p.isTimed && changed&schemas.FieldsClock != 0
+}
+
+// selected gives the plans that which names.
+func (s *Stage) selected(which func(p *plan) bool) *chosen {
+	found, at := &chosen{}, map[*ladder]int{}
 	for i := range s.plans {
 		p := &s.plans[i]
-		asks := p.reads&changed != 0 || isTime && (len(p.questions) > 0 || p.rule.MaxAge > 0)
-		depends := slices.ContainsFunc(found.plans, func(other uint32) bool { return slices.Contains(s.plans[other].dependents, uint32(i)) })
-		switch {
-		case asks && p.isGuarded:
-			found.guarded = true
-			found.reads |= p.allReads | schemas.FieldsSeen
-			if depends {
-				found.plans = append(found.plans, uint32(i))
-			}
-		case asks || depends:
+		if !which(p) {
+			continue
+		}
+		found.reads |= p.allReads | schemas.FieldsSeen
+		if p.rule.guards == nil {
 			found.plans = append(found.plans, uint32(i))
-			found.reads |= p.allReads | schemas.FieldsSeen
+		}
+		for n := range p.rule.guards {
+			g := &p.rule.guards[n]
+			if g.window >= 0 {
+				found.isWindowy = true
+				continue
+			}
+			l := s.ladders[g.key()]
+			k, known := at[l]
+			if !known {
+				k = len(found.ladders)
+				at[l] = k
+				found.ladders = append(found.ladders, chosenLadder{ladder: l})
+			}
+			found.ladders[k].rungs = append(found.ladders[k].rungs, rung{g.least, uint32(i)})
 		}
 	}
-	c[changed] = found
+	for _, l := range found.ladders {
+		slices.SortFunc(l.rungs, compareRungs)
+	}
 	return found
 }
 
@@ -171,34 +227,60 @@ func (t *todo) add(look uint64, places ...uint32) {
 	}
 }
 
-// choose gives the places of the plans to look at for a profile of a moment, in their order.
-func (s *Stage) choose(m *schemas.Moment, i int) []uint32 {
-	t := &m.Touched[i]
+// rulesFew is how many rules of a predicate are looked at without asking for their guards.
+const rulesFew = 8
+
+// choose gives the places of the plans to look at for the profile at hand, in their order: those that what changed may make true, and those
+// of the audiences that the profile is in. It is as of now, or of any time before where the moment is late.
+func (s *Stage) choose(m *schemas.Moment, t *schemas.Touch, isLate bool) []uint32 {
 	var matches []match
 	if m.Event != nil && m.Event.Profile == t.Profile {
 		matches = s.watcher.matches
 	}
-	isAll := t.Changed == 0
+	changed, isWide := t.Changed, false
 	for _, match := range matches {
-		isAll = isAll || match.watched == s.deleted || match.watched == s.signedUp
-	}
-	found := &chosen{guarded: true}
-	if !isAll {
-		if found = s.choice.of(t.Changed, s); !found.guarded && len(matches) == 0 {
-			return found.plans
+		match.hit = s.look
+		isWide = isWide || len(match.rules) > rulesFew
+		if match.watched == s.deleted || match.watched == s.signedUp {
+			changed = 0
 		}
 	}
+	found := s.choice.of(changed, s)
 	d := &s.todo
-	d.add(s.look, found.plans...)
-	if isAll {
-		s.addAll(t.Profile)
+	d.plans = append(d.plans[:0], found.plans...)
+	if len(found.ladders) == 0 && !found.isWindowy && len(matches) == 0 && !s.depends {
+		return d.plans
 	}
+	for _, i := range d.plans {
+		d.marks[i] = s.look
+	}
+	s.climb(found.ladders, m.Clock, 0, isLate)
 	for _, match := range matches {
-		d.add(s.look, match.rules...)
+		if len(match.rules) <= rulesFew {
+			d.add(s.look, match.rules...)
+		}
 	}
-	if found.guarded && !isAll {
-		s.addGuarded(t.Changed)
+	if isWide && changed != 0 {
+		for _, i := range s.asking.plans {
+			if s.plans[i].isHit(s.look) {
+				d.add(s.look, i)
+			}
+		}
+		s.climb(s.asking.ladders, m.Clock, changed, isLate)
 	}
+	if isWide || found.isWindowy {
+		s.gather(t.Profile)
+		for _, w := range s.found {
+			for _, l := range w.ladders {
+				s.climb([]chosenLadder{{l, l.rungs}}, m.Clock, changed, isLate)
+			}
+		}
+	}
+	s.members.each(t.Profile, func(audience uint32, st *stay) {
+		if a := &s.audiences[audience]; a.plan != nil && (st.until == 0 || st.aged) && (a.plan.isAffected(changed) || a.plan.isHit(s.look)) {
+			d.add(s.look, a.place)
+		}
+	})
 	for n := 0; n < len(d.plans); n++ {
 		d.add(s.look, s.plans[d.plans[n]].dependents...)
 	}
@@ -206,31 +288,27 @@ func (s *Stage) choose(m *schemas.Moment, i int) []uint32 {
 	return d.plans
 }
 
-// addAll adds all plans that may be true for a profile, and those of the audiences that it is in.
-func (s *Stage) addAll(profile uint32) {
-	for i := range s.plans {
-		if !s.plans[i].isGuarded {
-			s.todo.add(s.look, uint32(i))
+// isHit tells whether an event of the moment at look is one that the plan asks about.
+func (p *plan) isHit(look uint64) bool {
+	for _, w := range p.watches {
+		if w.hit == look {
+			return true
 		}
 	}
-	s.gather(profile)
-	for _, w := range s.found {
-		s.todo.add(s.look, w.guarded...)
-	}
-	s.members.each(profile, func(audience uint32, _ *stay) {
-		if a := &s.audiences[audience]; a.plan != nil {
-			s.todo.add(s.look, a.place)
-		}
-	})
+	return false
 }
 
-// addGuarded adds the guarded plans that read some of what changed, as far as the profile has any of their events.
-func (s *Stage) addGuarded(changed schemas.Fields) {
-	s.gather(s.profile)
-	for _, w := range s.found {
-		for _, i := range w.guarded {
-			if changed&schemas.FieldsClock != 0 || s.plans[i].reads&changed != 0 {
-				s.todo.add(s.look, i)
+// climb adds the plans of ladders as far up as the profile at hand gets, all of them where it is not the present that counts. Where changed
+// is not 0, only those that it, or the moment's event, matters to.
+func (s *Stage) climb(ladders []chosenLadder, clock schemas.Time, changed schemas.Fields, isLate bool) {
+	for _, l := range ladders {
+		height := l.height(s.eval, l.rungs, clock)
+		for _, r := range l.rungs {
+			if r.least > height && !isLate {
+				break
+			}
+			if p := &s.plans[r.place]; changed == 0 || p.isAffected(changed) || p.isHit(s.look) {
+				s.todo.add(s.look, r.place)
 			}
 		}
 	}

@@ -46,7 +46,7 @@ type Rule struct {
 	reads     schemas.Fields
 	windows   []window
 	others    []string // audiences that the condition asks about
-	guards    []int    // windows of which one must hold an event, or the condition is false; nil where it may be true without
+	guards    []guard  // of which one must hold, or the condition is false; nil where it may be true without
 }
 
 // definition has all that decides who is a member, in one text.
@@ -105,20 +105,21 @@ func parseRules(text []byte) ([]Rule, error) {
 	if len(file.Audiences) > audiencesMax {
 		return nil, fmt.Errorf("%d audiences, the limit is %d", len(file.Audiences), audiencesMax)
 	}
-	rules := make([]Rule, 0, len(file.Audiences))
+	rules, names := make([]Rule, 0, len(file.Audiences)), map[string]bool{}
 	for i := range file.Audiences {
 		node := &file.Audiences[i]
 		rule, err := parseRule(node)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", node.Line, err)
 		}
-		if slices.ContainsFunc(rules, func(r Rule) bool { return r.Name == rule.Name }) {
+		if names[rule.Name] {
 			return nil, fmt.Errorf("line %d: audience %s is defined twice", node.Line, rule.Name)
 		}
-		rule.line = node.Line
+		names[rule.Name], rule.line = true, node.Line
 		rules = append(rules, rule)
 		if rule.Holdout > 0 { // who is held out can be compared with who is not
 			rule.Name, rule.HoldoutOf, rule.Cap, rule.MaxAge, rule.Group = rule.Name+"_holdout", rule.Name, 0, 0, ""
+			names[rule.Name] = true
 			rules = append(rules, rule)
 		}
 	}
@@ -268,9 +269,12 @@ func order(rules []Rule) ([]Rule, error) {
 func exclusions(rules []Rule, i int) []string {
 	r := &rules[i]
 	list := slices.Clone(r.Exclude)
+	if r.Group == "" {
+		return list
+	}
 	for j := range rules {
 		o := &rules[j]
-		if r.Group != "" && o.Group == r.Group && (o.Priority > r.Priority || o.Priority == r.Priority && j < i) {
+		if o.Group == r.Group && (o.Priority > r.Priority || o.Priority == r.Priority && j < i) {
 			list = append(list, o.Name)
 		}
 	}

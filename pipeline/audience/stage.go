@@ -82,8 +82,11 @@ type Stage struct {
 	graph     Graph
 	audiences []audience // index is stable
 	byName    map[string]uint32
-	plans     []plan // in the order in which they are looked at
-	choice    choice // of plans, by what changed
+	plans     []plan             // in the order in which they are looked at
+	choice    choice             // of plans, by what changed
+	depends   bool               // plans ask about others
+	asking    *chosen            // plans that ask about events
+	ladders   map[string]*ladder // but for those of predicates
 	watcher   watcher
 	byNumber  []*watched // by number; nil where nobody asks any more
 	deleted   *watched   // who asked for erasure
@@ -201,18 +204,14 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 		p := &m.Profiles[i]
 		s.look++
 		s.profile = p.Index
-		s.todo.plans = s.todo.plans[:0]
 		if p.Merged {
 			s.enter(p.Index, m.Clock)
 			s.eval.now = min(p.LastSeen, m.Clock)
 			s.leave(b, p, "the profile was merged into another", func(*audience) bool { return true })
 			continue
 		}
-		if todo := s.choose(m, i); len(todo) > 0 || m.Touched[i].Changed == 0 {
-			s.enter(p.Index, m.Clock)
-			if err := s.follow(b, m, i, todo); err != nil {
-				return err
-			}
+		if err := s.follow(b, m, i); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -13,7 +13,8 @@ type watched struct {
 	number  uint32       // stands for it in the state; never used again for another
 	reach   schemas.Time // how far back any window looks
 	rules   []uint32     // places of the rules that ask
-	guarded []uint32     // places of the rules that are false unless one of some predicates, of which this is one, has an event
+	ladders []*ladder    // of rules that are false unless enough of these events happened
+	hit     uint64       // the look for which an event of the moment satisfies it
 
 	// Of the profile at hand, where look is that of the stage.
 	look     uint64
