@@ -47,7 +47,7 @@ func TestCompare(t *testing.T) {
 
 	b := seeded(seed+1, 8)
 	b.Events, b.Rejects, b.Profiles, b.Identifiers = b.Events[:3], nil, b.Profiles[:1], nil
-	b.Models, b.SessionAliases, b.Accounts, b.StageChanges, b.Audiences = nil, nil, nil, nil, nil
+	b.Models, b.SessionAliases, b.Accounts, b.StageChanges, b.Audiences, b.Contacts = nil, nil, nil, nil, nil, nil
 	b.Decisions, b.Aliases, b.Attributions, b.Memberships, b.Changes = nil, nil, nil, b.Memberships[:25], b.Changes[:1]
 	changed := same.Profiles[3]
 	changed.Version, changed.Orders, changed.Currency = 8, 4711, "it's"
