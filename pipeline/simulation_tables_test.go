@@ -97,7 +97,7 @@ func text(v any) string {
 
 // Names of the tables that are compared between runs: all but commits, which tells of batches.
 var comparedTables = []string{"events", "dead_letters", "identity_log", "identifiers", "profile_aliases", "profiles", "audience_members", "audience_changes",
-	"journey_changes", "models", "session_aliases", "accounts"}
+	"journey_changes", "models", "session_aliases", "accounts", "contacts"}
 
 // commit is a row of commits.
 type commit struct {
@@ -142,6 +142,10 @@ func blocksOf(b *schemas.Batch) []*block {
 	})
 	table("identity_log", len(b.Decisions), func(i int) (string, any) { return fmt.Sprint(b.Decisions[i].Position), b.Decisions[i] })
 	table("identifiers", len(b.Identifiers), func(i int) (string, any) { return fmt.Sprint(b.Identifiers[i].ID), b.Identifiers[i] })
+	table("contacts", len(b.Contacts), func(i int) (string, any) {
+		c := b.Contacts[i]
+		return fmt.Sprint(c.IdentifierID, "/", c.Kind, "/", c.Time), c
+	})
 	table("profile_aliases", len(b.Aliases), func(i int) (string, any) { return b.Aliases[i].AliasID.String(), b.Aliases[i] })
 	table("profiles", len(b.Profiles), func(i int) (string, any) {
 		p := b.Profiles[i]

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ type Config struct {
 
 	Compression  string // auto, none, lz4 or zstd
 	Properties   string // string or json
+	Roles        string // auto, on or off: whether roles are made for those who read
 	DialTimeout  time.Duration
 	WriteTimeout time.Duration // of one INSERT
 	Connections  int           // INSERTs at the same time
@@ -55,7 +57,7 @@ type Retention struct {
 
 // DefaultConfig has the defaults of every setting.
 func DefaultConfig() Config {
-	return Config{Addr: "127.0.0.1:9000", User: "default", Database: "seamline", Compression: "auto", Properties: "string",
+	return Config{Addr: "127.0.0.1:9000", User: "default", Database: "seamline", Compression: "auto", Properties: "string", Roles: rolesAuto,
 		DialTimeout: 10 * time.Second, WriteTimeout: 5 * time.Minute, Connections: 4, Fsync: true,
 		SquashEvery: 10 * time.Minute, SquashMin: 20_000, SquashGrace: 5 * time.Minute}
 }
@@ -75,6 +77,7 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.BoolVar(&c.TLSSkipVerify, "clickhouse.tls.skip-verify", c.TLSSkipVerify, "accept any certificate (insecure)")
 	fs.StringVar(&c.Compression, "clickhouse.compression", c.Compression, "none, lz4 or zstd on the wire; auto is none on loopback and lz4 elsewhere")
 	fs.StringVar(&c.Properties, "clickhouse.properties", c.Properties, "type of events.properties when the table is created: string or json")
+	fs.StringVar(&c.Roles, "clickhouse.roles", c.Roles, "make roles for analysts, marketers, exports and clear contact data: on, off, or auto for where the server lets us")
 	fs.DurationVar(&c.DialTimeout, "clickhouse.dial-timeout", c.DialTimeout, "longest time to connect and log in")
 	fs.DurationVar(&c.WriteTimeout, "clickhouse.write-timeout", c.WriteTimeout, "longest time for one INSERT, after which it is tried again")
 	fs.IntVar(&c.Connections, "clickhouse.connections", c.Connections, "most INSERTs at the same time")
@@ -124,6 +127,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("clickhouse.connections must be between 1 and %d", connectionsMax)
 	case c.SquashEvery < 0 || c.SquashGrace < 0 || c.SquashMin < 0:
 		return errors.New("clickhouse.squash.every, clickhouse.squash.min and clickhouse.squash.grace must not be negative")
+	case !slices.Contains([]string{rolesAuto, rolesOn, rolesOff}, c.Roles):
+		return fmt.Errorf("clickhouse.roles %q is unknown; use auto, on or off", c.Roles)
 	case c.Properties != "string" && c.Properties != "json":
 		return fmt.Errorf("clickhouse.properties %q is unknown; use string or json", c.Properties)
 	}

@@ -30,13 +30,13 @@ func TestFlags(t *testing.T) {
 	t.Parallel()
 	got := parse(t, "-clickhouse.addr", "a:1,b:2", "-clickhouse.user", "u", "-clickhouse.password", "p", "-clickhouse.database", "shop",
 		"-clickhouse.cluster", "c", "-clickhouse.tls.enabled", "-clickhouse.tls.ca", "ca", "-clickhouse.tls.cert", "cert", "-clickhouse.tls.key", "key",
-		"-clickhouse.tls.server-name", "name", "-clickhouse.tls.skip-verify", "-clickhouse.compression", "zstd", "-clickhouse.properties", "json",
+		"-clickhouse.tls.server-name", "name", "-clickhouse.tls.skip-verify", "-clickhouse.compression", "zstd", "-clickhouse.properties", "json", "-clickhouse.roles", "on",
 		"-clickhouse.dial-timeout", "3s", "-clickhouse.write-timeout", "4s", "-clickhouse.connections", "5", "-clickhouse.fsync=false", "-clickhouse.squash.every", "6s", "-clickhouse.squash.min", "7", "-clickhouse.squash.grace", "8s", "-clickhouse.retention.events", "6",
 		"-clickhouse.retention.order-lines", "7", "-clickhouse.retention.identity-log", "8", "-clickhouse.retention.audience-changes", "9",
 		"-clickhouse.retention.dead-letters", "10", "-clickhouse.retention.commits", "11", "-clickhouse.retention.journey-changes", "12",
 		"-clickhouse.retention.consents", "13", "-clickhouse.retention.survey-answers", "14")
 	want := Config{Addr: "a:1,b:2", User: "u", Password: "p", Database: "shop", Cluster: "c", TLS: true, TLSCA: "ca", TLSCert: "cert", TLSKey: "key",
-		TLSServerName: "name", TLSSkipVerify: true, Compression: "zstd", Properties: "json", DialTimeout: 3e9, WriteTimeout: 4e9, Connections: 5, SquashEvery: 6e9, SquashMin: 7, SquashGrace: 8e9,
+		TLSServerName: "name", TLSSkipVerify: true, Compression: "zstd", Properties: "json", Roles: "on", DialTimeout: 3e9, WriteTimeout: 4e9, Connections: 5, SquashEvery: 6e9, SquashMin: 7, SquashGrace: 8e9,
 		Retention: Retention{6, 7, 8, 9, 10, 11, 12, 13, 14}}
 	if got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
@@ -76,6 +76,7 @@ func TestValidate(t *testing.T) {
 	f("clickhouse.squash", "-clickhouse.squash.grace", "-1s")
 	f("clickhouse.squash", "-clickhouse.squash.min", "-1")
 	f("clickhouse.properties", "-clickhouse.properties", "xml")
+	f("clickhouse.roles", "-clickhouse.roles", "yes")
 	f("clickhouse.compression", "-clickhouse.compression", "gzip")
 	f("clickhouse.retention.dead-letters", "-clickhouse.retention.dead-letters", "-1")
 	f("clickhouse.retention.events", "-clickhouse.retention.events", "10001")

@@ -19,6 +19,8 @@ import (
 // retention, whether writes are flushed to disk, and what makes writing cheap. Several processes may do so at once, and doing it again changes nothing. A database of a newer build, or one whose
 // migrations were other ones, is left alone with an error.
 //
+// Roles of those who read are made where the user may make roles, and otherwise it says so and goes on.
+//
 // The user needs SELECT, INSERT, ALTER, CREATE, DROP and dictGet on the database, SELECT on system.*, SYSTEM RELOAD DICTIONARY, and
 // TABLE ENGINE on ReplacingMergeTree; CREATE DATABASE only where the database is missing.
 //
@@ -75,7 +77,10 @@ func (m *migrator) run(ctx context.Context) error {
 	if err := m.adjust(ctx); err != nil {
 		return err
 	}
-	return m.retain(ctx)
+	if err := m.retain(ctx); err != nil {
+		return err
+	}
+	return m.grantRoles(ctx)
 }
 
 // createDatabase leaves an existing database alone, so that the user needs no right to create one.
