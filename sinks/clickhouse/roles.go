@@ -158,7 +158,7 @@ func (m *migrator) grantRoles(ctx context.Context) error {
 				continue
 			}
 			if code, ok := answer(err); m.cfg.Roles == rolesAuto && ok && slices.Contains(unmanaged, code) {
-				m.log.Warn("roles for analysts, marketers and exports are not made: the server keeps none, or the user may not make them; "+
+				m.log.Info("roles for analysts, marketers and exports are not made: the server keeps none, or the user may not make them; "+
 					"set clickhouse.roles to off where that is meant", "user", m.cfg.User, "role", names[i], "err", err)
 				return nil
 			}
