@@ -96,7 +96,7 @@ func text(v any) string {
 }
 
 // Names of the tables that are compared between runs: all but commits, which tells of batches.
-var comparedTables = []string{"events", "dead_letters", "identity_log", "identifiers", "profile_aliases", "profiles", "audience_members", "audience_changes",
+var comparedTables = []string{"events", "dead_letters", "identity_log", "identifiers", "profile_aliases", "profiles", "audience_members", "audience_changes", "audiences",
 	"journey_changes", "models", "session_aliases", "accounts", "contacts"}
 
 // commit is a row of commits.
@@ -156,6 +156,7 @@ func blocksOf(b *schemas.Batch) []*block {
 		c := b.StageChanges[i]
 		return fmt.Sprint(c.ProfileID, "/", c.Time, "/", c.To), c
 	})
+	table("audiences", len(b.Audiences), func(i int) (string, any) { return b.Audiences[i].Name, b.Audiences[i] })
 	table("models", len(b.Models), func(i int) (string, any) { return fmt.Sprint(b.Models[i].Name, "/", b.Models[i].Version), b.Models[i] })
 	table("session_aliases", len(b.SessionAliases), func(i int) (string, any) { return fmt.Sprint(b.SessionAliases[i].SessionID), b.SessionAliases[i] })
 	table("accounts", len(b.Accounts), func(i int) (string, any) {
