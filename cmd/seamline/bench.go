@@ -61,6 +61,7 @@ func benchParts() []benchPart {
 		{"stitching", "the identity engine on one thread beside label propagation in SQL", (*benchRun).stitching},
 		{"scoring", "the state of people and their scores on one thread, with few people and with many", (*benchRun).scoring},
 		{"views", "what the views for analysts take over many events", (*benchRun).views},
+		{"exports", "lists of audiences for platforms: made, pulled, and their changes followed", (*benchRun).exporting},
 		{"catchup", "making up after a kill -9, under load", (*benchRun).catchUp},
 		{"memory", "a process under a ceiling of its memory", (*benchRun).underCeiling},
 	}
@@ -125,7 +126,7 @@ func (b *benchRun) sizes() {
 }
 
 // shortParts are those of the short form: the comparisons that the targets are about, and what takes little time.
-var shortParts = []string{"versus", "insert", "latency", "laws", "scoring", "views"}
+var shortParts = []string{"versus", "insert", "latency", "laws", "scoring", "views", "exports"}
 
 // chooseParts gives the parts that are named, or all of the form.
 func chooseParts(only string, isShort bool) ([]benchPart, error) {

@@ -225,8 +225,6 @@ func TestEndToEndExports(t *testing.T) {
 	t.Parallel()
 	s := newExportStand(t)
 	s.run(func(o *runOptions) { o.log = s.settings.logger(s.log) }) // tables and people
-	s.query("CREATE TABLE IF NOT EXISTS audiences (audience String, description String, rule String, min_size UInt32, active UInt8, _batch UInt64) ENGINE = ReplacingMergeTree(_batch) ORDER BY audience")
-	s.query("INSERT INTO audiences (audience, description, min_size, active) SELECT 'other', 'buyers', 0, 1")
 	s.begin()
 	s.goldenFiles()
 	s.checkHashes()

@@ -68,19 +68,37 @@ func (x *Exporter) Changes(ctx context.Context, list List, since string, limit i
 // Cursor gives the cursor that stands behind all changes of a snapshot: whoever has its list goes on from there.
 func (x *Exporter) Cursor(s *Snapshot) string { return x.cursor(s.List, s.Sequence) }
 
-// floor gives the sequence that the oldest cursor may have.
+// floor is the sequence that the oldest cursor of a list may have, and when that was found.
+type floor struct {
+	sequence uint64
+	at       time.Time
+}
+
+// floorKeep is how long a floor is taken from memory.
+const floorKeep = time.Minute
+
 func (x *Exporter) floor(ctx context.Context, list List) (uint64, error) {
 	if x.cfg.ChangesKeep == 0 {
 		return 0, nil
 	}
+	now := x.opt.Clock()
+	x.mu.Lock()
+	known, has := x.floors[list]
+	x.mu.Unlock()
+	if has && now.Sub(known.at) < floorKeep {
+		return known.sequence, nil
+	}
 	var n proto.ColUInt64
 	found := uint64(0)
 	sql := fmt.Sprintf("SELECT max(sequence) AS n FROM %s.export_snapshots WHERE %s AND time < fromUnixTimestamp64Milli(toInt64(%d), 'UTC')", x.opt.Database, list.where(),
-		x.opt.Clock().Add(-x.cfg.ChangesKeep).UnixMilli())
+		now.Add(-x.cfg.ChangesKeep).UnixMilli())
 	err := x.ask(ctx, sql, proto.Results{{Name: "n", Data: &n}}, func(row int) error { found = n.Row(row); return nil })
 	if err != nil {
 		return 0, fmt.Errorf("read how far changes go back: %w", err)
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.floors[list] = floor{found, now}
 	return found, nil
 }
 

@@ -380,6 +380,11 @@ func TestCursors(t *testing.T) {
 	f(l, "B"+first.Next[1:], ErrCursor)
 	f(l, first.Next[:len(first.Next)-2]+"AA", ErrCursor)
 	f(List{"nothing", "generic"}, "", ErrUnknown)
+	w.exec("INSERT INTO audiences (audience, holdout_of, active) SELECT 'held_out', 'lapsed', true")
+	w.enter("held_out", numbers(20, 30))
+	w.commit()
+	w.now = w.now.Add(time.Minute) // sizes are read again
+	f(List{"held_out", "generic"}, "", ErrUnknown)
 	f(List{"lapsed", "nowhere"}, "", ErrUnknown)
 	f(List{"../lapsed", "generic"}, "", ErrUnknown)
 	f(l, x.cursor(l, 11), ErrGone) // of a ledger that is gone

@@ -50,6 +50,7 @@ type Exporter struct {
 	mu        sync.Mutex         // guards the following
 	standing  map[List]*Snapshot // whose files are here
 	known     map[List]bool      // that are kept up
+	floors    map[List]floor
 	audiences map[string]Audience
 	looked    time.Time // when audiences were read
 }
@@ -60,6 +61,7 @@ type Audience struct {
 	Description string
 	MinSize     int // of its rule
 	IsActive    bool
+	IsHeldOut   bool // it is there to compare with, and never exported
 	Size        uint64
 	Changed     time.Time // when somebody entered or left last
 }
@@ -87,7 +89,7 @@ func New(cfg Config, opt Options) (*Exporter, error) {
 	mac.Write([]byte("seamline export cursors 1"))
 	return &Exporter{cfg: cfg, opt: opt, platforms: platforms, unset: rules, ledger: &ledger{dial: opt.Dial, database: opt.Database}, store: &store{dir: cfg.Dir},
 		metrics: newMetrics(opt.Registry), cursorKey: mac.Sum(nil), idle: make(chan *ch.Client, idleMax), wake: make(chan struct{}, 1), step: func(string) error { return nil },
-		standing: map[List]*Snapshot{}, known: map[List]bool{}}, nil
+		standing: map[List]*Snapshot{}, floors: map[List]floor{}, known: map[List]bool{}}, nil
 }
 
 // Platforms gives the platforms in order of their names.
@@ -116,30 +118,37 @@ func (x *Exporter) Standing(ctx context.Context, list List) (*Snapshot, error) {
 	if x.platforms[list.Platform] == nil || !audienceName.MatchString(list.Audience) {
 		return nil, ErrUnknown
 	}
-	audiences, err := x.Audiences(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if _, isThere := audiences[list.Audience]; !isThere {
-		return nil, ErrUnknown
-	}
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	s := x.standing[list]
+	x.mu.Unlock()
 	if s == nil {
-		if !x.known[list] {
-			x.known[list] = true
-			select {
-			case x.wake <- struct{}{}:
-			default:
-			}
-		}
-		return nil, ErrNotYet
+		return nil, x.askFor(ctx, list)
 	}
 	if s.IsSmall {
 		return s, ErrTooSmall
 	}
 	return s, nil
+}
+
+// askFor has a list made that does not stand, where there is such an audience.
+func (x *Exporter) askFor(ctx context.Context, list List) error {
+	audiences, err := x.Audiences(ctx)
+	if err != nil {
+		return err
+	}
+	if a, isThere := audiences[list.Audience]; !isThere || a.IsHeldOut {
+		return ErrUnknown
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.known[list] {
+		x.known[list] = true
+		select {
+		case x.wake <- struct{}{}:
+		default:
+		}
+	}
+	return ErrNotYet
 }
 
 // Open gives a file of a standing list, which the caller closes.
@@ -176,7 +185,7 @@ func (x *Exporter) readAudiences(ctx context.Context) (map[string]Audience, erro
 	found := map[string]Audience{}
 	var name, about proto.ColStr
 	var size, minSize proto.ColUInt64
-	var active proto.ColUInt8
+	var active, heldOut proto.ColUInt8
 	var changed proto.ColInt64
 	sql := fmt.Sprintf("SELECT CAST(audience AS String) AS a, members AS n, toUnixTimestamp64Milli(last_change) AS t FROM %s.audience_sizes", x.opt.Database)
 	err := each(ctx, x.opt.Dial, sql, proto.Results{{Name: "a", Data: &name}, {Name: "n", Data: &size}, {Name: "t", Data: &changed}}, func(row int) error {
@@ -186,10 +195,11 @@ func (x *Exporter) readAudiences(ctx context.Context) (map[string]Audience, erro
 	if err != nil {
 		return nil, err
 	}
-	sql = fmt.Sprintf("SELECT CAST(audience AS String) AS a, description AS d, toUInt64(min_size) AS m, active AS i FROM %s.audiences FINAL", x.opt.Database)
-	err = each(ctx, x.opt.Dial, sql, proto.Results{{Name: "a", Data: &name}, {Name: "d", Data: &about}, {Name: "m", Data: &minSize}, {Name: "i", Data: &active}}, func(row int) error {
+	sql = fmt.Sprintf("SELECT CAST(audience AS String) AS a, description AS d, toUInt64(min_size) AS m, toUInt8(active AND empty(CAST(holdout_of AS String))) AS i, toUInt8(notEmpty(CAST(holdout_of AS String))) AS h FROM %s.audiences FINAL", x.opt.Database)
+	err = each(ctx, x.opt.Dial, sql, proto.Results{{Name: "a", Data: &name}, {Name: "d", Data: &about}, {Name: "m", Data: &minSize}, {Name: "i", Data: &active}, {Name: "h", Data: &heldOut}}, func(row int) error {
 		a := found[name.Row(row)]
 		a.Name, a.Description, a.MinSize, a.IsActive = name.Row(row), about.Row(row), int(minSize.Row(row)), active.Row(row) == 1
+		a.IsHeldOut = heldOut.Row(row) == 1
 		found[a.Name] = a
 		return nil
 	})

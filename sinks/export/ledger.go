@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/ch-go"
@@ -96,30 +98,32 @@ func (r *ledgerRows) add(s *Snapshot, sequence uint64, op string, id schemas.Pro
 	r.batch.Append(s.Batch)
 }
 
-// write appends the changes of a snapshot to the ledger, where nobody sees them before commit: removals first, so that a key that moved from
-// one person to another stays on the list.
-func (l *ledger) write(ctx context.Context, s *Snapshot, removes, adds string) error {
+// write appends the changes of snapshots to the ledger, where nobody sees them before commit: of each list removals first, so that a key that
+// moved from one person to another stays on the list.
+func (l *ledger) write(ctx context.Context, changed []*making) error {
 	client, err := l.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	source := &changeSource{paths: []string{removes, adds}, ops: []string{opRemove, opAdd}}
+	source := &changeSource{}
+	for _, m := range changed {
+		source.files = append(source.files, changeFile{m.made, opRemove, filepath.Join(m.dir, nameRemoves)}, changeFile{m.made, opAdd, filepath.Join(m.dir, nameAdds)})
+	}
 	defer source.close()
-	rows, sequence := newLedgerRows(), s.First
+	rows := newLedgerRows()
 	input := rows.input()
 	fill := func(context.Context) error {
 		input.Reset()
 		for range ledgerBlock {
-			id, op, record, err := source.next()
+			err := source.next()
 			if err == io.EOF && rows.sequence.Rows() > 0 {
 				return nil
 			}
 			if err != nil {
 				return err
 			}
-			rows.add(s, sequence, op, id, record)
-			sequence++
+			rows.add(source.of, source.sequence, source.op, source.at.id, source.at.record)
 		}
 		return nil
 	}
@@ -131,25 +135,35 @@ func (l *ledger) write(ctx context.Context, s *Snapshot, removes, adds string) e
 	err = client.Do(ctx, ch.Query{Body: fmt.Sprintf("INSERT INTO %s.export_changes (audience, platform, sequence, snapshot, op, profile_id, key_kinds, keys, time, _batch) VALUES", l.database),
 		Input: input, OnInput: fill, Settings: writing})
 	if err != nil {
-		return fmt.Errorf("write changes of %s: %w", s.List, err)
+		return fmt.Errorf("write changes of lists: %w", err)
 	}
-	if sequence != s.Sequence+1 {
-		return fmt.Errorf("%s has changes up to %d and should have them up to %d", s.List, sequence-1, s.Sequence)
-	}
-	return l.verify(ctx, s)
+	return l.verify(ctx, changed)
 }
 
-// verify makes sure that the server has every change of a snapshot once.
-func (l *ledger) verify(ctx context.Context, s *Snapshot) error {
-	n, err := one(ctx, l.dial, fmt.Sprintf("SELECT uniqExact(sequence) AS n FROM %s.export_changes WHERE %s AND snapshot = '%s' AND sequence BETWEEN %d AND %d",
-		l.database, s.where(), s.ID, s.First, s.Sequence))
-	if err != nil {
-		return fmt.Errorf("verify changes of %s: %w", s.List, err)
+// verify makes sure that the server has every change of the snapshots once.
+func (l *ledger) verify(ctx context.Context, changed []*making) error {
+	want, ids := uint64(0), make([]string, len(changed))
+	lists := make([]List, len(changed))
+	for i, m := range changed {
+		want, ids[i], lists[i] = want+m.made.Adds+m.made.Removes, m.made.ID.String(), m.List
 	}
-	if want := s.Sequence + 1 - s.First; n != want {
-		return fmt.Errorf("ClickHouse has %d changes of %s and should have %d", n, s.List, want)
+	n, err := one(ctx, l.dial, fmt.Sprintf("SELECT uniqExact(snapshot, sequence) AS n FROM %s.export_changes WHERE %s AND snapshot IN (%s)", l.database, among(lists), quoteAll(ids)))
+	if err != nil {
+		return fmt.Errorf("verify changes of lists: %w", err)
+	}
+	if n != want {
+		return fmt.Errorf("ClickHouse has %d changes of %d lists and should have %d", n, len(changed), want)
 	}
 	return nil
+}
+
+// among is a condition on rows of some lists.
+func among(lists []List) string {
+	pairs := make([]string, len(lists))
+	for i, l := range lists {
+		pairs[i] = "(" + quote(l.Audience) + "," + quote(l.Platform) + ")"
+	}
+	return "(audience, platform) IN (" + strings.Join(pairs, ",") + ")"
 }
 
 // where is a condition on rows of a list.
@@ -160,40 +174,55 @@ func (l List) where() string {
 // errOvertaken means that somebody else makes the same list.
 var errOvertaken = errors.New("another process makes the same list; only one may, see docs/exports.md")
 
-// commit makes a snapshot the standing one. The changes count from then on.
-func (l *ledger) commit(ctx context.Context, s *Snapshot) error {
-	newest, err := l.newest(ctx, &s.List)
+// commit makes snapshots the standing ones. Their changes count from then on.
+func (l *ledger) commit(ctx context.Context, changed []*making) error {
+	lists, made := make([]List, len(changed)), map[List]*Snapshot{}
+	rows := make([]string, len(changed))
+	for i, m := range changed {
+		s := m.made
+		lists[i], made[m.List] = m.List, s
+		rows[i] = fmt.Sprintf("(%s, %s, %d, '%s', %d, %d, %d, %d, %d, %d, %t, '%s', fromUnixTimestamp64Milli(%d, 'UTC'), %d)", quote(s.Audience), quote(s.Platform), s.Number, s.ID,
+			s.First, s.Sequence, s.People, s.Adds, s.Removes, s.MinSize, s.IsSmall, s.SHA256, s.Time.UnixMilli(), s.Batch)
+	}
+	newest, err := l.newest(ctx, lists)
 	if err != nil {
 		return err
 	}
-	if len(newest) > 0 && newest[0].Number >= s.Number {
-		return fmt.Errorf("%s: %w", s.List, errOvertaken)
+	for _, s := range newest {
+		if s.Number >= made[s.List].Number {
+			return fmt.Errorf("%s: %w", s.List, errOvertaken)
+		}
 	}
-	sql := fmt.Sprintf("INSERT INTO %s.export_snapshots (audience, platform, number, snapshot, first, sequence, people, adds, removes, min_size, small, sha256, time, _batch) "+
-		"SELECT %s, %s, %d, toUUID('%s'), %d, %d, %d, %d, %d, %d, %t, '%s', fromUnixTimestamp64Milli(%d, 'UTC'), %d", l.database, quote(s.Audience), quote(s.Platform), s.Number, s.ID,
-		s.First, s.Sequence, s.People, s.Adds, s.Removes, s.MinSize, s.IsSmall, s.SHA256, s.Time.UnixMilli(), s.Batch)
+	const types = "audience String, platform String, number UInt64, snapshot UUID, first UInt64, sequence UInt64, people UInt64, adds UInt64, removes UInt64, min_size UInt32, small Bool, sha256 String, time DateTime64(3), _batch UInt64"
+	sql := fmt.Sprintf("INSERT INTO %s.export_snapshots (audience, platform, number, snapshot, first, sequence, people, adds, removes, min_size, small, sha256, time, _batch) SELECT * FROM values('%s', %s)",
+		l.database, types, strings.Join(rows, ", "))
 	client, err := l.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	if err := client.Do(ctx, ch.Query{Body: sql, Settings: writing}); err != nil {
-		return fmt.Errorf("commit %s: %w", s.List, err)
+		return fmt.Errorf("commit lists: %w", err)
 	}
-	if newest, err = l.newest(ctx, &s.List); err != nil {
+	if newest, err = l.newest(ctx, lists); err != nil {
 		return err
 	}
-	if len(newest) != 1 || newest[0].ID != s.ID {
-		return fmt.Errorf("%s: %w", s.List, errOvertaken)
+	if len(newest) != len(changed) {
+		return fmt.Errorf("%d of %d lists were committed", len(newest), len(changed))
+	}
+	for _, s := range newest {
+		if s.ID != made[s.List].ID {
+			return fmt.Errorf("%s: %w", s.List, errOvertaken)
+		}
 	}
 	return nil
 }
 
-// newest gives the standing snapshot of a list, or of all lists for nil.
-func (l *ledger) newest(ctx context.Context, of *List) ([]*Snapshot, error) {
+// newest gives the standing snapshots of lists, or of all for none.
+func (l *ledger) newest(ctx context.Context, of []List) ([]*Snapshot, error) {
 	where := "1"
-	if of != nil {
-		where = of.where()
+	if len(of) > 0 {
+		where = among(of)
 	}
 	var audience, platform, sum proto.ColStr
 	var number, first, sequence, people, adds, removes, minSize, batch proto.ColUInt64
@@ -262,29 +291,45 @@ func (l *ledger) fold(ctx context.Context, s *Snapshot, into *recordWriter) erro
 	return nil
 }
 
-// changeSource gives the records of files one after the other.
-type changeSource struct {
-	paths, ops []string
-	at         *recordReader
+// changeFile is a file of records that are changes of a snapshot.
+type changeFile struct {
+	of   *Snapshot
+	op   string
+	path string
 }
 
-func (c *changeSource) next() (id schemas.ProfileID, op string, record []byte, err error) {
+// changeSource gives the records of files one after the other, with their sequences.
+type changeSource struct {
+	files    []changeFile
+	at       *recordReader // nil before the first record of a file
+	of       *Snapshot
+	op       string
+	sequence uint64
+}
+
+// next moves to the next record, and gives io.EOF behind the last.
+func (c *changeSource) next() (err error) {
 	for {
-		if c.at == nil {
-			if len(c.paths) == 0 {
-				return id, "", nil, io.EOF
+		if c.at != nil {
+			err = c.at.next()
+		} else if len(c.files) == 0 {
+			return io.EOF
+		} else {
+			if c.of != c.files[0].of {
+				c.of, c.sequence = c.files[0].of, c.files[0].of.First-1
 			}
-			if c.at, err = openRecords(c.paths[0]); err != nil {
-				return id, "", nil, err
-			}
-		} else if err := c.at.next(); err != nil {
-			return id, "", nil, err
+			c.op = c.files[0].op
+			c.at, err = openRecords(c.files[0].path)
+		}
+		if err != nil {
+			return err
 		}
 		if c.at.has {
-			return c.at.id, c.ops[0], c.at.record, nil
+			c.sequence++
+			return nil
 		}
 		c.at.close()
-		c.at, c.paths, c.ops = nil, c.paths[1:], c.ops[1:]
+		c.at, c.files = nil, c.files[1:]
 	}
 }
 

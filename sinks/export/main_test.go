@@ -34,7 +34,6 @@ func newWorld(t testing.TB) *world {
 	if err := clickhouse.Migrate(t.Context(), w.db, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	w.exec("CREATE TABLE IF NOT EXISTS audiences (audience String, description String, rule String, min_size UInt32, active UInt8, _batch UInt64) ENGINE = ReplacingMergeTree(_batch) ORDER BY audience")
 	dial, err := w.db.Dialer()
 	if err != nil {
 		t.Fatal(err)

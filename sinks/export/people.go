@@ -39,6 +39,7 @@ type pass struct {
 	audiences []string
 	purposes  []string
 	kinds     []kind // that some platform takes from contacts
+	forms     map[Form]bool
 	sealed    []kind // those of them that some platform takes decrypted
 	open      func(identifier uint64, kind, keyID string, ciphertext []byte) (string, error)
 
@@ -71,6 +72,7 @@ type profileStream struct {
 	id      proto.ColUUID
 	answers []proto.ColUInt8
 	country proto.ColStr
+	deleted proto.ColUInt8
 	has     bool
 }
 
@@ -197,31 +199,45 @@ func (p *pass) startPeople(ctx context.Context) {
 		fmt.Fprintf(&columns, ", toUInt8(indexOf(['granted', 'denied'], CAST(consent[%s] AS String))) AS %s", quote(purpose), name)
 		results = append(results, proto.ResultColumn{Name: name, Data: &p.known.answers[i]})
 	}
-	results = append(results, proto.ResultColumn{Name: "co", Data: &p.known.country})
-	p.known.stream = start(ctx, p.dial, fmt.Sprintf("SELECT profile_id AS p%s, CAST(country AS String) AS co FROM %s.profiles FINAL WHERE %s ORDER BY p",
+	results = append(results, proto.ResultColumn{Name: "co", Data: &p.known.country}, proto.ResultColumn{Name: "d", Data: &p.known.deleted})
+	// The newest row of a person comes first. FINAL would carry the map through its merge, which takes many times as long.
+	p.known.stream = start(ctx, p.dial, fmt.Sprintf("SELECT profile_id AS p%s, CAST(country AS String) AS co, deleted AS d FROM %s.profiles WHERE %s ORDER BY p, version DESC",
 		columns.String(), p.database, p.people()), results)
 }
 
-// startContacts reads the newest row of each identifier and kind. Identifiers that too many people share name nobody.
+// startContacts reads what was told of people, of each identifier and kind the newest first. Identifiers that too many people share name nobody.
 func (p *pass) startContacts(ctx context.Context) {
 	t := &p.told
 	t.plain.Size, t.google.Size, t.uid2.Size = 32, 32, 32
 	names := namesOf(p.kinds)
 	clear, join := "'' AS ki, '' AS ci", ""
 	if p.open != nil && len(p.sealed) > 0 {
-		clear = "ki, ci"
-		join = fmt.Sprintf(`LEFT JOIN (SELECT identifier_id, kind, tupleElement(w, 1) AS ki, tupleElement(w, 2) AS ci FROM (SELECT identifier_id, kind,
-			argMax((CAST(key_id AS String), ciphertext), (time, _batch)) AS w FROM %s.contacts_clear WHERE kind IN (%s) GROUP BY identifier_id, kind)) AS e
-			ON e.identifier_id = c.identifier_id AND e.kind = c.kind`, p.database, quoteAll(namesOf(p.sealed)))
+		clear = "CAST(e.key_id AS String) AS ki, e.ciphertext AS ci"
+		join = fmt.Sprintf(`LEFT JOIN (SELECT identifier_id, kind, time, key_id, ciphertext FROM %s.contacts_clear FINAL WHERE kind IN (%s)) AS e
+			ON e.identifier_id = c.identifier_id AND e.kind = c.kind AND e.time = c.time`, p.database, quoteAll(namesOf(p.sealed)))
 	}
-	sql := fmt.Sprintf(`SELECT i.profile_id AS p, toUInt8(indexOf(%s, CAST(c.kind AS String)) - 1) AS k, c.identifier_id AS n, toUnixTimestamp64Milli(t) AS tm,
-			tupleElement(f, 1) AS pl, tupleElement(f, 2) AS go, tupleElement(f, 3) AS ui, tupleElement(f, 4) AS va, %s
-		FROM (SELECT identifier_id, kind, argMax((plain, google, uid2, value), (time, _batch)) AS f, max(time) AS t
-			FROM %s.contacts WHERE kind IN (%s) GROUP BY identifier_id, kind) AS c
+	sql := fmt.Sprintf(`SELECT i.profile_id AS p, toUInt8(indexOf(%s, CAST(c.kind AS String)) - 1) AS k, c.identifier_id AS n, toUnixTimestamp64Milli(c.time) AS tm, %s, c.value AS va, %s
+		FROM (SELECT identifier_id, kind, time, plain, google, uid2, value, _batch FROM %s.contacts WHERE kind IN (%s)) AS c
 		INNER JOIN (SELECT identifier_id, profile_id FROM %s.identifiers FINAL WHERE NOT quarantined AND %s) AS i ON i.identifier_id = c.identifier_id %s
-		ORDER BY p, k, n`, array(kindNames[:]), clear, p.database, quoteAll(names), p.database, p.people(), join)
+		ORDER BY p, k, n, tm DESC, c._batch DESC`, array(kindNames[:]), p.formColumns(), clear, p.database, quoteAll(names), p.database, p.people(), join)
 	t.stream = start(ctx, p.dial, sql, proto.Results{{Name: "p", Data: &t.id}, {Name: "k", Data: &t.kind}, {Name: "n", Data: &t.identifier}, {Name: "tm", Data: &t.time},
 		{Name: "pl", Data: &t.plain}, {Name: "go", Data: &t.google}, {Name: "ui", Data: &t.uid2}, {Name: "va", Data: &t.value}, {Name: "ki", Data: &t.keyID}, {Name: "ci", Data: &t.cipherer}})
+}
+
+// formColumns are the hashes that some platform of the pass takes; the others are not read.
+func (p *pass) formColumns() string {
+	var columns []string
+	for _, f := range []struct {
+		form Form
+		as   string
+	}{{FormPlain, "pl"}, {FormGoogle, "go"}, {FormUID2, "ui"}} {
+		if p.forms[f.form] {
+			columns = append(columns, "c."+string(f.form)+" AS "+f.as)
+		} else {
+			columns = append(columns, "toFixedString('', 32) AS "+f.as)
+		}
+	}
+	return strings.Join(columns, ", ")
 }
 
 func namesOf(kinds []kind) []string {
@@ -304,7 +320,7 @@ func (p *pass) profile(ctx context.Context, who *person) (err error) {
 			return err
 		}
 	}
-	if !p.known.has || schemas.ProfileID(p.known.id.Row(p.known.row)) != who.id {
+	if !p.known.has || schemas.ProfileID(p.known.id.Row(p.known.row)) != who.id || p.known.deleted.Row(p.known.row) != 0 {
 		return nil
 	}
 	who.isKnown, who.country = true, p.known.country.Row(p.known.row)
@@ -314,11 +330,20 @@ func (p *pass) profile(ctx context.Context, who *person) (err error) {
 	return nil
 }
 
+// isOlder tells whether the row tells of an identifier and kind of which a newer one came before it.
+func (t *contactStream) isOlder(who *person) bool {
+	if len(who.contacts) == 0 {
+		return false
+	}
+	last := &who.contacts[len(who.contacts)-1]
+	return last.kind == kind(t.kind.Row(t.row)) && last.identifier == t.identifier.Row(t.row)
+}
+
 func (p *pass) contacts(ctx context.Context, who *person) (err error) {
 	who.contacts = who.contacts[:0]
 	t := &p.told
 	for t.has && !before(who.id, schemas.ProfileID(t.id.Row(t.row))) {
-		if schemas.ProfileID(t.id.Row(t.row)) == who.id && len(who.contacts) < contactsMax {
+		if schemas.ProfileID(t.id.Row(t.row)) == who.id && len(who.contacts) < contactsMax && !t.isOlder(who) {
 			c := contact{kind: kind(t.kind.Row(t.row)), identifier: t.identifier.Row(t.row), time: t.time.Row(t.row), value: t.value.Row(t.row)}
 			copy(c.plain[:], t.plain.Row(t.row))
 			copy(c.google[:], t.google.Row(t.row))

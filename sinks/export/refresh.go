@@ -29,6 +29,7 @@ type making struct {
 	dir      string
 	diff     *diff
 	record   []byte
+	made     *Snapshot // nil where nothing changed
 }
 
 // refreshAll makes lists anew, some in each pass. What fails leaves the list that stands.
@@ -56,7 +57,7 @@ func (x *Exporter) refreshAll(ctx context.Context, lists []List) error {
 // refresh makes some lists in one pass.
 func (x *Exporter) refresh(ctx context.Context, audiences map[string]Audience, lists []List) error {
 	began := x.opt.Clock()
-	p := &pass{dial: x.opt.Dial, database: x.opt.Database, pipeline: x.opt.Pipeline, open: x.opt.Open}
+	p := &pass{dial: x.opt.Dial, database: x.opt.Database, pipeline: x.opt.Pipeline, open: x.opt.Open, forms: map[Form]bool{}}
 	all, err := x.prepare(p, audiences, lists)
 	defer func() {
 		for _, m := range all {
@@ -92,14 +93,11 @@ func (x *Exporter) refresh(ctx context.Context, audiences map[string]Audience, l
 	if err := x.step("read"); err != nil {
 		return err
 	}
-	var failed error
-	for _, m := range all {
-		if err := x.finish(ctx, m, p.batch); err != nil {
-			failed = errors.Join(failed, err)
-		}
+	if err := x.finish(ctx, all, p.batch); err != nil {
+		return err
 	}
 	x.metrics.seconds.Observe(x.opt.Clock().Sub(began).Seconds())
-	return failed
+	return nil
 }
 
 // prepare opens what a pass reads and writes.
@@ -122,6 +120,7 @@ func (x *Exporter) prepare(p *pass, audiences map[string]Audience, lists []List)
 		for k, form := range platform.forms {
 			if form != "" && kind(k) != kindProfileID {
 				kinds |= 1 << k
+				p.forms[form] = true
 			}
 			if form == FormDecrypted {
 				sealed |= 1 << k
@@ -188,11 +187,45 @@ func (x *Exporter) offer(m *making, who *person) error {
 	return m.diff.want(who.id, record)
 }
 
-// finish writes the ledger and the files of a list, and makes it stand. Nothing is done where nothing changed.
-func (x *Exporter) finish(ctx context.Context, m *making, batch uint64) error {
+// finish writes the ledger and the files of lists, and makes them stand. Nothing is done about those of which nothing changed.
+func (x *Exporter) finish(ctx context.Context, all []*making, batch uint64) error {
+	var changed []*making
+	for _, m := range all {
+		if err := x.end(ctx, m, batch); err != nil {
+			return fmt.Errorf("make %s: %w", m.List, err)
+		}
+		if m.made != nil {
+			changed = append(changed, m)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	both, together := errgroup.WithContext(ctx)
+	both.Go(func() error { return x.ledger.write(together, changed) })
+	both.Go(func() error {
+		for _, m := range changed {
+			var err error
+			m.made.SHA256, err = writeArtefact(filepath.Join(m.dir, "list."+FormatCSV), func(out io.Writer) error {
+				return renderState(together, filepath.Join(m.dir, nameState), m.platform, FormatCSV, out)
+			})
+			if err != nil {
+				return fmt.Errorf("write the list %s: %w", m.List, err)
+			}
+		}
+		return nil
+	})
+	if err := both.Wait(); err != nil {
+		return err
+	}
+	return x.publish(ctx, changed)
+}
+
+// end completes what a pass has collected for a list, and says what the new snapshot is, where there is to be one.
+func (x *Exporter) end(ctx context.Context, m *making, batch uint64) error {
 	isSmall, err := m.diff.end(m.minSize)
 	if err != nil {
-		return fmt.Errorf("make %s: %w", m.List, err)
+		return err
 	}
 	adds, removes := m.diff.changed()
 	old := m.before
@@ -205,20 +238,8 @@ func (x *Exporter) finish(ctx context.Context, m *making, batch uint64) error {
 		s.Number, s.First = old.Number+1, old.Sequence+1
 	}
 	s.Sequence = s.First + adds + removes - 1
-	both, together := errgroup.WithContext(ctx)
-	both.Go(func() error {
-		return x.ledger.write(together, s, filepath.Join(m.dir, nameRemoves), filepath.Join(m.dir, nameAdds))
-	})
-	both.Go(func() (err error) {
-		s.SHA256, err = writeArtefact(filepath.Join(m.dir, "list."+FormatCSV), func(out io.Writer) error {
-			return renderState(together, filepath.Join(m.dir, nameState), m.platform, FormatCSV, out)
-		})
-		return err
-	})
-	if err := both.Wait(); err != nil {
-		return err
-	}
-	return x.publish(ctx, m, s)
+	m.made = s
+	return nil
 }
 
 // same gives the checksum of what the standing list's CSV would be today: it differs where the platform's columns have changed.
@@ -246,27 +267,46 @@ func beginsWith(in io.Reader, header []byte) bool {
 	return err == nil && string(begin) == string(header)
 }
 
-// publish gives the files their place, commits, and makes the snapshot stand, in this order: a crash before the commit leaves rows and files that
-// nobody counts, and one after it a snapshot that takeOver finds.
-func (x *Exporter) publish(ctx context.Context, m *making, s *Snapshot) error {
+// keepAtOnce is how many lists are flushed to disk at the same time.
+const keepAtOnce = 16
+
+// publish gives the files their place, commits, and makes the snapshots stand, in this order: a crash before the commit leaves rows and files that
+// nobody counts, and one after it snapshots that takeOver finds.
+func (x *Exporter) publish(ctx context.Context, changed []*making) error {
 	if err := x.step("written"); err != nil {
 		return err
 	}
-	if err := m.diff.clean(); err != nil {
-		return err
+	var keeping errgroup.Group
+	keeping.SetLimit(keepAtOnce)
+	for _, m := range changed {
+		keeping.Go(func() error {
+			if err := errors.Join(m.diff.clean(), x.store.keep(m.dir, m.made)); err != nil {
+				return fmt.Errorf("keep %s: %w", m.List, err)
+			}
+			return nil
+		})
 	}
-	if err := x.store.keep(m.dir, s); err != nil {
-		return fmt.Errorf("keep %s: %w", m.List, err)
+	if err := keeping.Wait(); err != nil {
+		return err
 	}
 	if err := x.step("kept"); err != nil {
 		return err
 	}
-	if err := x.ledger.commit(ctx, s); err != nil {
+	if err := x.ledger.commit(ctx, changed); err != nil {
 		return err
 	}
 	if err := x.step("committed"); err != nil {
 		return err
 	}
+	for _, m := range changed {
+		x.succeed(m)
+	}
+	return nil
+}
+
+// succeed makes a committed snapshot stand.
+func (x *Exporter) succeed(m *making) {
+	s := m.made
 	x.stand(s)
 	x.metrics.changes.WithLabelValues(opAdd).Add(float64(s.Adds))
 	x.metrics.changes.WithLabelValues(opRemove).Add(float64(s.Removes))
@@ -281,5 +321,4 @@ func (x *Exporter) publish(ctx context.Context, m *making, s *Snapshot) error {
 	if err := x.store.sweep(s, now.Add(-x.cfg.Keep)); err != nil {
 		x.opt.Log.Warn("could not remove old lists", "audience", s.Audience, "platform", s.Platform, "err", err)
 	}
-	return nil
 }
