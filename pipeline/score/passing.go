@@ -70,6 +70,12 @@ func (s *Stage) scoreEarly() {
 	s.looked, s.earlySteps = s.looked[:0], s.step-1
 }
 
+// isRescore tells whether a timer is one of those that rescore asks for: at the instants of fits.
+func (s *Stage) isRescore(due schemas.Time) bool {
+	every := schemas.Span(s.cfg.FitEvery)
+	return every == 0 || due%every == 0
+}
+
 // rescore asks for a look at a buyer after a fit, although nothing happens: after the first fit by when the silence has grown enough.
 func (s *Stage) rescore(p *schemas.Profile, m *schemas.Moment) {
 	every := schemas.Span(s.cfg.FitEvery)

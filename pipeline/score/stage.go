@@ -185,7 +185,7 @@ func (s *Stage) Step(b *schemas.Batch, m *schemas.Moment) error {
 	for i := range m.Touched {
 		t := &m.Touched[i]
 		s.look(t.Profile, m.Clock)
-		if t.Changed&schemas.FieldsClock != 0 {
+		if t.Changed&schemas.FieldsClock != 0 && s.isRescore(t.Due) {
 			t.Changed |= schemas.FieldsScored
 		}
 		// The elements' memory is that of moments before.
