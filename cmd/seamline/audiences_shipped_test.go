@@ -101,7 +101,7 @@ func shippedStories(b *biographies) map[string][]string {
 	p = who("checkout-left", "cart_abandoners", "checkout_abandoners")
 	b.track(p, 3*hour, "Product Added", `"sku":"COAT-1","price":90,"quantity":1`)
 	b.track(p, 2*hour, "Checkout Started", `"value":90`)
-	p = who("bought-in-the-shop", "recent_buyers", "store_only_customers") // which closes the cart
+	p = who("bought-in-the-shop", "complement_candidates", "recent_buyers", "store_only_customers") // which closes the cart
 	b.knows(p, 4*hour)
 	b.track(p, 3*hour, "Product Added", `"sku":"COAT-1","price":90,"quantity":1`)
 	b.receipt(`"email":"bought-in-the-shop@example.com"`, 2*hour, "90.00")
@@ -109,10 +109,6 @@ func shippedStories(b *biographies) map[string][]string {
 	b.buys(who("bought-last-week", "recent_buyers", "web_only_customers"), 7*day, "20")
 	b.buys(who("at-risk", "at_risk_buyers", "web_only_customers"), 200*day, "20")
 	b.buys(who("lapsed", "lapsed_buyers", "web_only_customers"), 370*day, "20")
-	p = who("broke-the-habit", "at_risk_buyers", "web_only_customers")
-	for i := range 12 {
-		b.buys(p, 100*day+time.Duration(i)*5*day, "5")
-	}
 	p = who("buys-anywhere", "at_risk_buyers")
 	b.knows(p, 200*day)
 	b.buys(p, 200*day, "20")
@@ -127,7 +123,7 @@ func shippedStories(b *biographies) map[string][]string {
 	b.buys(p, 100*day, "1900")
 	b.consents(p, 100*day, true)
 	b.consents(p, 99*day, false)
-	p = who("waits-for-sales", "at_risk_buyers", "price_sensitive", "web_only_customers")
+	p = who("waits-for-sales", "price_sensitive", "web_only_customers")
 	for i := range 12 {
 		b.track(p, 60*day+time.Duration(i)*day, "Order Completed", fmt.Sprintf(`"order_id":"w%d","total":5,"currency":"EUR","products":[{"sku":"SOCK-%d","quantity":1,"price":5,"discount":5}]`, i, i))
 	}

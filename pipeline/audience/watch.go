@@ -240,7 +240,12 @@ func (s *Stage) occurrences(w *watched) []occurrence {
 		for _, i := range w.heads {
 			w.list = s.history.collect(w.list, s.history.heads.At(i))
 		}
-		slices.SortFunc(w.list, compareOccurrences)
+		if len(w.heads) == 1 {
+			slices.Reverse(w.list) // of one piece of history they stand in order, the newest first
+		}
+		if !slices.IsSortedFunc(w.list, compareOccurrences) {
+			slices.SortFunc(w.list, compareOccurrences)
+		}
 	}
 	return w.list
 }
