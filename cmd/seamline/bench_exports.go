@@ -64,11 +64,19 @@ func (b *benchRun) exporting(ctx context.Context) error {
 	}
 	defer x.Close()
 	everybody := []export.List{{Audience: "everybody", Platform: "meta"}}
+	before, err := b.processes.Usage()
+	if err != nil {
+		return err
+	}
 	took, peak, err := watchHeap(func() error { return x.Refresh(ctx, everybody) })
 	if err != nil {
 		return err
 	}
-	b.say("a list of %d people was made in %.2f s, with %.0f MB at most", people, took.Seconds(), peak)
+	after, err := b.processes.Usage()
+	if err != nil {
+		return err
+	}
+	b.say("a list of %d people was made in %.2f s, with %.0f MB at most; ClickHouse used %.2f s of CPU", people, took.Seconds(), peak, (after.ClickHouse - before.ClickHouse).Seconds())
 	b.part.Targets = append(b.part.Targets, bench.AtLeast("a full export of a list, made from ClickHouse with its ledger", float64(people)/took.Seconds(), exportRowsMin, "rows/s").With(fmt.Sprintf("%d people", people)),
 		bench.AtMost("memory of that", peak, exportHeapMax, "MB").With("Go heap at most, beyond what was there"))
 	if took, _, err = watchHeap(func() error { return x.Refresh(ctx, everybody) }); err != nil {

@@ -14,5 +14,5 @@ CREATE TABLE IF NOT EXISTS {database}.export_changes {on_cluster}
 )
 ENGINE = {replicated}ReplacingMergeTree(_batch)
 ORDER BY (audience, platform, sequence, snapshot)
-SETTINGS non_replicated_deduplication_window = 100000, replicated_deduplication_window = 100000, replicated_deduplication_window_seconds = 604800
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 100000, replicated_deduplication_window = 100000, replicated_deduplication_window_seconds = 604800
 COMMENT 'One row per person added to or removed from the list of an audience for a platform: the ledger of exports'

@@ -166,7 +166,7 @@ func (x *Exporter) ask(ctx context.Context, sql string, result proto.Results, f 
 		if err != nil {
 			return err
 		}
-		if err = eachOn(ctx, client, sql, result, f); err == nil {
+		if err = eachBy(ctx, client, ch.Query{Body: sql, Settings: glance, Result: result}, f); err == nil {
 			x.give(client)
 			return nil
 		}

@@ -11,8 +11,8 @@ import (
 )
 
 // reading are settings of queries whose results may be larger than memory.
-var reading = []ch.Setting{{Key: "max_bytes_before_external_sort", Value: "268435456"}, {Key: "max_bytes_before_external_group_by", Value: "268435456"},
-	{Key: "optimize_aggregation_in_order", Value: "1"}, {Key: "max_block_size", Value: "16384"}}
+var reading = []ch.Setting{{Key: "max_bytes_before_external_sort", Value: "1073741824"}, {Key: "max_bytes_before_external_group_by", Value: "1073741824"},
+	{Key: "max_block_size", Value: "16384"}}
 
 // stream is the rows of one query, a block at a time: the query stands still while a block is used, so that memory does not grow.
 type stream struct {
@@ -132,14 +132,22 @@ func each(ctx context.Context, dial Dial, sql string, result proto.Results, f fu
 }
 
 func eachOn(ctx context.Context, client *ch.Client, sql string, result proto.Results, f func(row int) error) error {
-	return client.Do(ctx, ch.Query{Body: sql, Settings: reading, Result: result, OnResult: func(_ context.Context, block proto.Block) error {
+	return eachBy(ctx, client, ch.Query{Body: sql, Settings: reading, Result: result}, f)
+}
+
+// glance are settings of questions that a few rows answer: one thread is there sooner than several.
+var glance = []ch.Setting{{Key: "max_threads", Value: "1"}}
+
+func eachBy(ctx context.Context, client *ch.Client, query ch.Query, f func(row int) error) error {
+	query.OnResult = func(_ context.Context, block proto.Block) error {
 		for row := range block.Rows {
 			if err := f(row); err != nil {
 				return err
 			}
 		}
 		return nil
-	}})
+	}
+	return client.Do(ctx, query)
 }
 
 // one gives the only number of a query.
