@@ -59,6 +59,8 @@ func TestCheckerFindsDamage(t *testing.T) {
 		{"a lost profile", "profiles", "DELETE WHERE profile_id = (SELECT max(profile_id) FROM profiles FINAL)", "profiles: "},
 		{"a lost name", "identifiers", "DELETE WHERE namespace = 'loyalty_id'", "is not in identifiers"},
 		{"a stranger's name", "identifiers", "UPDATE profile_id = (SELECT max(profile_id) FROM profiles FINAL) WHERE namespace = 'email'", "identity: "},
+		{"a lost hash", "contacts", "DELETE WHERE identifier_id = (SELECT min(identifier_id) FROM contacts)", "is not in contacts"},
+		{"a stranger's hash", "contacts", "UPDATE plain = uid2, google = toFixedString('', 32) WHERE 1", "is there as"},
 		{"a lost merge", "profile_aliases", "DELETE WHERE alias_id = (SELECT max(alias_id) FROM profile_aliases)", "differ from profile_aliases"},
 		{"a gap in the log", "identity_log", "DELETE WHERE position = 3", "identity_log: "},
 		{"a doubled decision", "identity_log", "", "identity_log: "},

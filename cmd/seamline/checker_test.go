@@ -45,7 +45,7 @@ func (c *checker) check(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	c.oracle = recompute(records)
-	for _, step := range []func() error{c.events, c.fates, c.totals, c.lines, c.deadLetters, c.deadLetterTopic, c.identity, c.profiles,
+	for _, step := range []func() error{c.events, c.fates, c.totals, c.lines, c.deadLetters, c.deadLetterTopic, c.identity, c.contacts, c.profiles,
 		c.audiences, c.changes, c.audienceTopic, c.positions, c.commits} {
 		if err := step(); err != nil {
 			return nil, err
