@@ -156,11 +156,14 @@ func (h *eventLog) release(at *uint32) {
 	h.free = i
 }
 
-// collect appends what a head remembers.
-func (h *eventLog) collect(list []occurrence, from *head) []occurrence {
+// collect appends what a head remembers from after an instant, newest first.
+func (h *eventLog) collect(list []occurrence, from *head, since schemas.Time) []occurrence {
 	for _, first := range [...]uint32{from.exact, from.days} {
 		for i := first; i != 0; {
 			e := h.entries.At(i)
+			if e.time <= since {
+				return list
+			}
 			list = append(list, e.occurrence)
 			i = e.next
 		}

@@ -97,6 +97,7 @@ type Stage struct {
 	profile  uint32 // at hand
 	gathered uint64 // the look for which the profile's history was gathered
 	found    []*watched
+	spare    []occurrence
 	todo     todo
 
 	clock     schemas.Time // of the moment

@@ -237,15 +237,32 @@ func (s *Stage) occurrences(w *watched) []occurrence {
 	}
 	if !w.isListed {
 		w.isListed, w.list = true, w.list[:0]
+		since := s.clock - s.lateness - w.reach // nothing is looked at as of earlier than the allowed lateness
 		for _, i := range w.heads {
-			w.list = s.history.collect(w.list, s.history.heads.At(i))
-		}
-		if len(w.heads) == 1 {
-			slices.Reverse(w.list) // of one piece of history they stand in order, the newest first
-		}
-		if !slices.IsSortedFunc(w.list, compareOccurrences) {
-			slices.SortFunc(w.list, compareOccurrences)
+			n := len(w.list)
+			w.list = s.history.collect(w.list, s.history.heads.At(i), since)
+			slices.Reverse(w.list[n:]) // of one piece of history they stand in order, the newest first
+			s.merge(w.list, n)
 		}
 	}
 	return w.list
+}
+
+// merge brings a list into order whose first n elements are in order, and so are the others.
+func (s *Stage) merge(list []occurrence, n int) {
+	if n == 0 || n == len(list) || compareOccurrences(list[n-1], list[n]) <= 0 {
+		return
+	}
+	s.spare = append(s.spare[:0], list[:n]...)
+	a, b := s.spare, list[n:]
+	for i := range list {
+		if len(a) == 0 {
+			return // the rest stands where it belongs
+		}
+		if len(b) > 0 && compareOccurrences(b[0], a[0]) < 0 {
+			list[i], b = b[0], b[1:]
+		} else {
+			list[i], a = a[0], a[1:]
+		}
+	}
 }
