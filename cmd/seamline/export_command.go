@@ -93,6 +93,11 @@ func printExportUsage(out io.Writer) {
 }
 
 func runExportCredential(_ context.Context, args []string) error {
+	return exportCredential(os.Stdout, os.Stderr, args)
+}
+
+// exportCredential writes an entry of the file of credentials, and apart from it the secret.
+func exportCredential(out, apart io.Writer, args []string) error {
 	fs := flag.NewFlagSet("export credential", flag.ContinueOnError)
 	var c export.Credential
 	var audiences, platforms string
@@ -126,12 +131,14 @@ func runExportCredential(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("# for the list `credentials` in the file exports.credentials; to renew a secret, put the new entry of secrets beside the old one\n%s", entry)
-	fmt.Fprintf(os.Stderr, "%s, which is shown only this once: %s\n", map[string]string{export.KindBasic: "password", export.KindBearer: "token", export.KindSigned: "private key for seamline export sign"}[c.Kind], private)
+	fmt.Fprintf(out, "# for the list `credentials` in the file exports.credentials; to renew a secret, put the new entry of secrets beside the old one\n%s", entry)
+	fmt.Fprintf(apart, "%s, which is shown only this once: %s\n", map[string]string{export.KindBasic: "password", export.KindBearer: "token", export.KindSigned: "private key for seamline export sign"}[c.Kind], private)
 	return nil
 }
 
-func runExportSign(_ context.Context, args []string) error {
+func runExportSign(_ context.Context, args []string) error { return exportSign(os.Stdout, args) }
+
+func exportSign(out io.Writer, args []string) error {
 	fs := flag.NewFlagSet("export sign", flag.ContinueOnError)
 	var file string
 	var valid time.Duration
@@ -156,6 +163,6 @@ func runExportSign(_ context.Context, args []string) error {
 		return usageError{fmt.Errorf("%q is no URL of an audience without parameters", fs.Arg(0))}
 	}
 	u.RawQuery = export.Sign(key, u.EscapedPath(), time.Now().Add(valid))
-	fmt.Println(u)
+	fmt.Fprintln(out, u)
 	return nil
 }

@@ -34,6 +34,9 @@ func (s *settings) exporter(opt export.Options, reg prometheus.Registerer) (*exp
 	if opt.Open, err = s.Contacts.open(); err != nil {
 		return nil, err
 	}
+	if opt.Open, err = s.Contacts.open(); err != nil {
+		return nil, err
+	}
 	cfg := s.Exports
 	cfg.Dir = s.exportsDir()
 	opt.Dial, opt.Database, opt.Pipeline, opt.Secret, opt.Registry = dial, server.Database, s.PipelineID, secret, reg

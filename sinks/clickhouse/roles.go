@@ -58,7 +58,7 @@ var roles = []role{
 	}, filters: []filter{{"profiles", "has(mapValues(consent), 'granted')"}}},
 	{suffix: "export", grants: []grant{
 		{tables: []string{"audience_changes", "audience_members", "audience_sizes", "audiences", "contacts", "export_changes", "export_snapshots"}},
-		{tables: []string{"profiles"}, columns: []string{"profile_id", "consent", "country"}},
+		{tables: []string{"profiles"}, columns: []string{"profile_id", "consent", "country", "deleted", "version"}},
 		{tables: []string{"identifiers"}, columns: []string{"identifier_id", "namespace", "profile_id", "quarantined"}},
 		{tables: []string{"commits"}, columns: []string{"pipeline", "batch"}},
 		{tables: []string{"export_changes", "export_snapshots"}, verb: "INSERT"},

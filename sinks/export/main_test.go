@@ -29,8 +29,15 @@ type world struct {
 }
 
 func newWorld(t testing.TB) *world {
+	t.Helper()
+	database := localtest.Database(t)
+	return newWorldAt(t, localtest.ClickHouse(t).Addr(), database)
+}
+
+func newWorldAt(t testing.TB, addr, database string) *world {
+	t.Helper()
 	w := &world{t: t, db: clickhouse.DefaultConfig(), cfg: DefaultConfig(), now: start0}
-	w.db.Database, w.db.Addr = localtest.Database(t), localtest.ClickHouse(t).Addr()
+	w.db.Database, w.db.Addr = database, addr
 	if err := clickhouse.Migrate(t.Context(), w.db, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}

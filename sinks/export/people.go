@@ -43,12 +43,14 @@ type pass struct {
 	sealed    []kind // those of them that some platform takes decrypted
 	open      func(identifier uint64, kind, keyID string, ciphertext []byte) (string, error)
 
-	batch   uint64 // that memberships are as of
-	changed map[schemas.ProfileID][]flip
-	members memberStream
-	known   profileStream
-	told    contactStream
-	now     person
+	batch     uint64 // that memberships are as of
+	unread    int    // values that could not be decrypted
+	unreadWhy error
+	changed   map[schemas.ProfileID][]flip
+	members   memberStream
+	known     profileStream
+	told      contactStream
+	now       person
 }
 
 // flip is the first change of a membership after the pass's batch.
@@ -350,7 +352,7 @@ func (p *pass) contacts(ctx context.Context, who *person) (err error) {
 			copy(c.uid2[:], t.uid2.Row(t.row))
 			if sealed := t.cipherer.RowBytes(t.row); len(sealed) > 0 {
 				if c.value, err = p.open(c.identifier, c.kind.String(), t.keyID.Row(t.row), sealed); err != nil {
-					return fmt.Errorf("decrypt a value: %w", err)
+					c.value, p.unread, p.unreadWhy = "", p.unread+1, err // of a key that is gone, perhaps
 				}
 			}
 			who.contacts = append(who.contacts, c)

@@ -90,6 +90,9 @@ func (x *Exporter) refresh(ctx context.Context, audiences map[string]Audience, l
 	if err != nil {
 		return fmt.Errorf("read the people of %s: %w", strings.Join(p.audiences, ", "), err)
 	}
+	if p.unread > 0 {
+		x.opt.Log.Warn("contact data could not be decrypted and is left out", "values", p.unread, "err", p.unreadWhy)
+	}
 	if err := x.step("read"); err != nil {
 		return err
 	}

@@ -12,7 +12,8 @@ import (
 
 // reading are settings of queries whose results may be larger than memory.
 var reading = []ch.Setting{{Key: "max_bytes_before_external_sort", Value: "1073741824"}, {Key: "max_bytes_before_external_group_by", Value: "1073741824"},
-	{Key: "max_block_size", Value: "16384"}}
+	{Key: "max_block_size", Value: "16384"},
+	{Key: "optimize_functions_to_subcolumns", Value: "0"}} // rights are granted on columns, and not on parts of them
 
 // stream is the rows of one query, a block at a time: the query stands still while a block is used, so that memory does not grow.
 type stream struct {
