@@ -49,8 +49,24 @@ func (e *exportAPI) serve(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if out, ok := w.(*exportWriter); ok {
 		out.size = artefact.Bytes
 	}
-	http.ServeContent(w, r, "", f.snapshot.Time, artefact.File)
+	http.ServeContent(w, withRange(r), "", f.snapshot.Time, artefact.File)
 	return nil
+}
+
+// withRange gives a request whose Range, if any, is one that counts: RFC 9110 section 14.2 has servers pass over it for methods other than GET and
+// for units that they do not know, and section 14.1 writes units in any case.
+func withRange(r *http.Request) *http.Request {
+	text := r.Header.Get("Range")
+	unit, ranges, _ := strings.Cut(text, "=")
+	if text == "" || strings.HasPrefix(text, "bytes=") && r.Method == http.MethodGet {
+		return r
+	}
+	r = r.Clone(r.Context())
+	r.Header.Del("Range")
+	if strings.EqualFold(unit, "bytes") && r.Method == http.MethodGet {
+		r.Header.Set("Range", "bytes="+ranges)
+	}
+	return r
 }
 
 // acceptsGzip tells whether a caller takes gzip, by RFC 9110 section 12.5.3: named with a weight above 0, or covered by a star.

@@ -12,8 +12,6 @@ type renderer struct {
 	format   string
 	places   [kindCount][]int // of each kind: its columns, by which its values are dealt out
 	values   [kindCount][][]byte
-	row      []byte
-	rows     uint64
 }
 
 func newRenderer(p *Platform, format string) *renderer {
@@ -40,7 +38,6 @@ func (r *renderer) header(to []byte) []byte {
 // person appends the rows of one person.
 func (r *renderer) person(to, record []byte) []byte {
 	if r.format == FormatNDJSON {
-		r.rows++
 		return append(appendKeysJSON(to, record), '\n')
 	}
 	for k := range r.values {
@@ -52,7 +49,6 @@ func (r *renderer) person(to, record []byte) []byte {
 			to = r.cell(to, i, r.at(i, row))
 		}
 		to = append(to, '\n')
-		r.rows++
 	}
 	return to
 }
