@@ -73,15 +73,13 @@ func (b *biographies) consents(who string, ago time.Duration, isGranted bool) {
 
 const view = `"sku":"COAT-1","category":"coats","price":90`
 
-// shippedStories are people, with the shipped audiences that each is in.
-func shippedStories(b *biographies) map[string][]string {
-	const minute, hour, day = time.Minute, time.Hour, 24 * time.Hour
-	want := map[string][]string{}
-	who := func(name string, audiences ...string) string {
-		want[name] = audiences
-		return name
-	}
-	// Unfinished business.
+const minute, hour, day = time.Minute, time.Hour, 24 * time.Hour
+
+// somebody notes who is to be in which audiences, and in no other.
+type somebody func(name string, audiences ...string) string
+
+// browsers are people with unfinished business.
+func (b *biographies) browsers(who somebody) {
 	p := who("anon-looker", "browse_abandoners", "retargeting_cookie_only")
 	b.track(p, 3*hour, "Product Viewed", view)
 	b.track(p, 2*hour, "Product Viewed", view)
@@ -105,11 +103,14 @@ func shippedStories(b *biographies) map[string][]string {
 	b.knows(p, 4*hour)
 	b.track(p, 3*hour, "Product Added", `"sku":"COAT-1","price":90,"quantity":1`)
 	b.receipt(`"email":"bought-in-the-shop@example.com"`, 2*hour, "90.00")
-	// Buyers by when they bought.
+}
+
+// buyers are people by when, how and where they bought.
+func (b *biographies) buyers(who somebody) {
 	b.buys(who("bought-last-week", "recent_buyers", "web_only_customers"), 7*day, "20")
 	b.buys(who("at-risk", "at_risk_buyers", "web_only_customers"), 200*day, "20")
 	b.buys(who("lapsed", "lapsed_buyers", "web_only_customers"), 370*day, "20")
-	p = who("buys-anywhere", "at_risk_buyers")
+	p := who("buys-anywhere", "at_risk_buyers")
 	b.knows(p, 200*day)
 	b.buys(p, 200*day, "20")
 	b.receipt(`"email":"buys-anywhere@example.com"`, 190*day, "20.00")
@@ -132,15 +133,18 @@ func shippedStories(b *biographies) map[string][]string {
 		b.buys(who(fmt.Sprint("pair-", i), "at_risk_buyers", "web_only_customers"), 300*day, "20", "PHONE", "CASE")
 	}
 	b.buys(who("needs-a-case", "complement_candidates", "recent_buyers", "web_only_customers"), 4*day, "20", "PHONE")
-	// Members.
+}
+
+// others are members, readers and companies.
+func (b *biographies) others(who somebody) {
 	b.track(who("signed-up", "new_members"), 29*day, "Signed Up", "")
 	b.track(who("signed-up-before"), 31*day, "Signed Up", "")
+	who("CARD450", "loyalty_near_reward", "store_only_customers")
 	b.receipt(`"loyalty_id":"CARD450"`, 40*day, "450.00")
-	want["CARD450"] = []string{"loyalty_near_reward", "store_only_customers"}
+	who("CARD510", "high_value", "new_members", "recent_buyers", "store_only_customers")
 	b.receipt(`"loyalty_id":"CARD510"`, 20*day, "510.00")
-	want["CARD510"] = []string{"high_value", "new_members", "recent_buyers", "store_only_customers"}
 	// Messages.
-	p = who("reads", "email_readers")
+	p := who("reads", "email_readers")
 	b.knows(p, 90*day)
 	b.mail(p, 80*day, "open", "")
 	p = who("reads-by-machine", "email_non_readers")
@@ -158,7 +162,6 @@ func shippedStories(b *biographies) map[string][]string {
 	p = who("saw-a-demo", "recent_buyers", "web_only_customers")
 	b.track(p, 10*day, "Demo Requested", "")
 	b.buys(p, 9*day, "20")
-	return want
 }
 
 // TestEndToEndShippedAudiences: people with known histories go through the whole line, and each is in the shipped audiences that the history
@@ -168,7 +171,14 @@ func TestEndToEndShippedAudiences(t *testing.T) {
 	s := newStand(t)
 	s.create()
 	b := &biographies{now: start}
-	want := shippedStories(b)
+	want := map[string][]string{}
+	who := func(name string, audiences ...string) string {
+		want[name] = audiences
+		return name
+	}
+	b.browsers(who)
+	b.buyers(who)
+	b.others(who)
 	slices.SortStableFunc(b.messages, func(x, y producer.Message) int { return x.Time.Compare(y.Time) })
 	s.publish(b.messages...)
 	now := schemas.TimeOf(start)

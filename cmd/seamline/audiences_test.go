@@ -125,7 +125,13 @@ func TestEndToEndPreview(t *testing.T) {
 	}
 	s.checkOverlaps(r, is)
 
-	// Without a file, those in force are shown; one audience alone is the same as among all.
+	s.checkAlone(now)
+}
+
+// checkAlone: without a file, those in force are shown; one audience alone is the same as among all.
+func (s *stand) checkAlone(now schemas.Time) {
+	t := s.t
+	t.Helper()
 	alone := s.preview(previewOptions{only: "buyers", now: now, top: 2})
 	if a := alone.Audiences; len(a) != 1 || a[0].Name != "buyers" || a[0].Size == 0 || a[0].Added+a[0].Removed != 0 || a[0].Before != a[0].Size || len(a[0].Sample.Members) != 2 {
 		t.Errorf("alone: %+v", a)
