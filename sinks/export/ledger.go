@@ -147,7 +147,7 @@ func (l *ledger) verify(ctx context.Context, changed []*making) error {
 	for i, m := range changed {
 		want, ids[i], lists[i] = want+m.made.Adds+m.made.Removes, m.made.ID.String(), m.List
 	}
-	n, err := one(ctx, l.dial, fmt.Sprintf("SELECT uniqExact(snapshot, sequence) AS n FROM %s.export_changes WHERE %s AND snapshot IN (%s)", l.database, among(lists), quoteAll(ids)))
+	n, err := one(ctx, l.dial, fmt.Sprintf("SELECT sum(u) AS n FROM (SELECT uniqExact(sequence) AS u FROM %s.export_changes WHERE %s AND snapshot IN (%s) GROUP BY snapshot)", l.database, among(lists), quoteAll(ids)))
 	if err != nil {
 		return fmt.Errorf("verify changes of lists: %w", err)
 	}
