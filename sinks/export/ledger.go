@@ -61,6 +61,7 @@ type ledgerRows struct {
 	kinds                  *proto.ColArr[string]
 	keys                   *proto.ColArr[string]
 	texts                  *proto.ColStr
+	names                  []string // of the row that is added
 	time                   proto.ColDateTime64
 }
 
@@ -86,13 +87,12 @@ func (r *ledgerRows) add(s *Snapshot, sequence uint64, op string, id schemas.Pro
 	r.snapshot.Append(s.ID)
 	r.op.Append(op)
 	r.profile.Append(uuid.UUID(id))
-	var names [keysPerPersonMax + kindCount]string
-	kinds := names[:0]
+	r.names = r.names[:0]
 	keys(record, func(k kind, value []byte) {
-		kinds = append(kinds, k.String())
+		r.names = append(r.names, k.String())
 		r.texts.AppendBytes(value)
 	})
-	r.kinds.Append(kinds)
+	r.kinds.Append(r.names)
 	r.keys.Offsets.Append(uint64(r.texts.Rows()))
 	r.time.Append(s.Time)
 	r.batch.Append(s.Batch)
