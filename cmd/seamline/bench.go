@@ -58,6 +58,7 @@ func benchParts() []benchPart {
 		{"insert", "ClickHouse's CPU for inserting the same rows of events", (*benchRun).inserting},
 		{"latency", "from when a record is planned to be sent until its row is durable, under an open-loop load", (*benchRun).latency},
 		{"laws", "how the cost of an event grows", (*benchRun).laws},
+		{"audiences", "how the cost of an event grows with the number of audiences", (*benchRun).many},
 		{"stitching", "the identity engine on one thread beside label propagation in SQL", (*benchRun).stitching},
 		{"scoring", "the state of people and their scores on one thread, with few people and with many", (*benchRun).scoring},
 		{"views", "what the views for analysts take over many events", (*benchRun).views},
@@ -82,7 +83,7 @@ func runBench(ctx context.Context, args []string) error {
 	fs.StringVar(&out, "out", filepath.Join("build", "bench"), "directory for the report as JSON and the plots as SVG")
 	fs.IntVar(&b.shoppers, "shoppers", 0, "simulated shoppers whose traffic is taken flat out, about 109 events each; 0 for the size of the form")
 	fs.IntVar(&b.roundCount, "rounds", 0, "rounds of each comparison; 0 for 5, or 3 in the short form")
-	fs.StringVar(&b.profile, "cpuprofile", "", "file for a CPU profile of the pipeline, in the last of the parts versus and mix")
+	fs.StringVar(&b.profile, "cpuprofile", "", "file for a CPU profile of the pipeline, in the last of the parts versus, mix and audiences")
 	fs.Float64Var(&b.rate, "rate", 10_000, "records per second under which a process is killed and catches up")
 	fs.IntVar(&b.edges, "edges", 1_000_000, "pairs of identifiers that the engine and ClickHouse stitch side by side")
 	fs.Var(&b.memory, "memory", "ceiling of a run that needs more than that")
@@ -126,7 +127,7 @@ func (b *benchRun) sizes() {
 }
 
 // shortParts are those of the short form: the comparisons that the targets are about, and what takes little time.
-var shortParts = []string{"versus", "insert", "latency", "laws", "scoring", "views", "exports"}
+var shortParts = []string{"versus", "insert", "latency", "laws", "audiences", "scoring", "views", "exports"}
 
 // chooseParts gives the parts that are named, or all of the form.
 func chooseParts(only string, isShort bool) ([]benchPart, error) {

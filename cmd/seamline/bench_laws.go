@@ -35,7 +35,7 @@ type lawPlan struct {
 
 func (b *benchRun) lawPlan() lawPlan {
 	if b.isShort {
-		return lawPlan{profiles: []int{100_000, 300_000}, identifiers: []int{100_000, 400_000}, audiences: []int{10, 100}, partitions: []int{1, 16},
+		return lawPlan{profiles: []int{100_000, 300_000}, identifiers: []int{100_000, 400_000}, audiences: []int{10, 1000}, partitions: []int{1, 16},
 			late: []float64{0, 0.2}, shoppers: 1000}
 	}
 	return lawPlan{profiles: []int{100_000, 300_000, 1_000_000, 3_000_000, liveMost}, identifiers: []int{100_000, 1_000_000, 4_000_000, 10_000_000},
@@ -45,13 +45,16 @@ func (b *benchRun) lawPlan() lawPlan {
 // laws measures how the cost of an event grows, with a sink that discards: none of this is ClickHouse's business.
 func (b *benchRun) laws(ctx context.Context) error {
 	plan := b.lawPlan()
-	for _, law := range []func(context.Context, lawPlan) error{b.lawOfProfiles, b.lawOfIdentifiers, b.lawOfAudiences, b.lawOfPartitions, b.lawOfLateness, b.lawOfHeat} {
+	for _, law := range []func(context.Context, lawPlan) error{b.lawOfProfiles, b.lawOfIdentifiers, b.lawOfPartitions, b.lawOfLateness, b.lawOfHeat} {
 		if err := law(ctx, plan); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// many measures what audiences cost, the more there are.
+func (b *benchRun) many(ctx context.Context) error { return b.lawOfAudiences(ctx, b.lawPlan()) }
 
 func topicOfCalls(name string) map[schemas.Feed]string {
 	return map[schemas.Feed]string{schemas.FeedClickstream: name}
@@ -187,28 +190,46 @@ func visitCost(marks []benchMark) float64 {
 	return (to.CPU - from.CPU) * 1e6 / float64(to.Records-from.Records)
 }
 
-// lawOfAudiences has more and more rules over the same traffic.
+// What an event may cost with many audiences, against ten.
+const (
+	audiencesThousandMax    = 1.3
+	audiencesTenThousandMax = 2.0
+)
+
+// lawOfAudiences has more and more rules over the same traffic, round by round.
 func (b *benchRun) lawOfAudiences(ctx context.Context, plan lawPlan) error {
 	d, err := b.fillCalls(ctx, "audiences", shoppersConfig(plan.shoppers), "")
 	if err != nil {
 		return err
 	}
-	var points []bench.Point
-	for _, count := range plan.audiences {
-		path := filepath.Join(b.dir, fmt.Sprintf("audiences_%d.yaml", count))
-		if err := os.WriteFile(path, manyAudiences(count), 0o600); err != nil {
-			return err
+	rounds := make([][]float64, len(plan.audiences))
+	for range b.roundCount {
+		for i, count := range plan.audiences {
+			path := filepath.Join(b.dir, fmt.Sprintf("audiences_%d.yaml", count))
+			if err := os.WriteFile(path, manyAudiences(count), 0o600); err != nil {
+				return err
+			}
+			job := b.job(fmt.Sprintf("audiences_%d", count), d)
+			discard(&job)
+			job.Settings["audiences.rules"] = path
+			job.Profile = b.profile
+			r, _, err := b.pipeline(ctx, d, job, 0)
+			if err != nil {
+				return err
+			}
+			b.say("%d audiences: %.2f us per event", count, r[bench.Pipeline])
+			rounds[i] = append(rounds[i], r[bench.Pipeline])
 		}
-		name := fmt.Sprintf("audiences_%d", count)
-		job := b.job(name, d)
-		discard(&job)
-		job.Settings["audiences.rules"] = path
-		r, _, err := b.pipeline(ctx, d, job, 0)
-		if err != nil {
-			return err
+	}
+	points := make([]bench.Point, len(rounds))
+	for i, count := range plan.audiences {
+		points[i] = bench.Point{X: float64(count), Y: bench.SpreadOf(rounds[i]).Median}
+		for at, most := range map[int]float64{1000: audiencesThousandMax, 10_000: audiencesTenThousandMax} {
+			if count == at {
+				b.part.Targets = append(b.part.Targets, bench.AtMost(fmt.Sprintf("CPU of an event with %d audiences against %d", count, plan.audiences[0]),
+					points[i].Y/points[0].Y, most, "times").With(fmt.Sprintf("pipeline process, a sink that discards, median of %d", b.roundCount)))
+			}
 		}
-		b.say("%d audiences: %.2f us per event", count, r[bench.Pipeline])
-		points = append(points, bench.Point{X: float64(count), Y: r[bench.Pipeline]})
 	}
 	b.addLaw("audiences", "audiences", points)
 	return nil
