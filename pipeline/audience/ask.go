@@ -36,6 +36,14 @@ func (e *evaluator) edge(at schemas.Time) {
 	}
 }
 
+// edgeOf notes an instant to come at which the answer of rules that ask about a predicate may change.
+func (e *evaluator) edgeOf(w *watched, at schemas.Time) {
+	if at > e.now {
+		w.noted = schemas.Earlier(w.noted, at)
+		e.edge(at)
+	}
+}
+
 // known gives the occurrences up to now, in order of time.
 func (e *evaluator) known(w *watched) []occurrence {
 	list := e.stage.occurrences(w)
@@ -44,16 +52,19 @@ func (e *evaluator) known(w *watched) []occurrence {
 		n--
 	}
 	if n < len(list) {
-		e.edge(list[n].time)
+		e.edgeOf(w, list[n].time)
 	}
 	return list[:n]
 }
 
 // held gives the occurrences that a window holds now, in order of time.
-func (e *evaluator) held(window int) (list []occurrence, span schemas.Time) {
+func (e *evaluator) held(window int) ([]occurrence, *question) {
 	q := &e.questions[window]
-	return e.since(q.steps[0], e.now-q.span), q.span
+	return e.since(q.steps[0], e.now-q.span), q
 }
+
+// until notes when an occurrence leaves the window of a question.
+func (e *evaluator) until(q *question, o occurrence) { e.edgeOf(q.steps[0], o.time+q.span) }
 
 // since gives the occurrences after an instant and up to now, in order of time.
 func (e *evaluator) since(w *watched, from schemas.Time) []occurrence {
@@ -75,11 +86,11 @@ func (e *evaluator) measure(q *question, isSum bool) float64 {
 }
 
 func (e *evaluator) count(window int) (n int) {
-	list, span := e.held(window)
+	list, q := e.held(window)
 	if len(list) == 0 {
 		return 0
 	}
-	e.edge(list[0].time + span)
+	e.until(q, list[0])
 	for i := range list {
 		n += int(list[i].count)
 	}
@@ -91,10 +102,10 @@ func (e *evaluator) atLeast(window, count int) bool {
 	if count <= 0 {
 		return true
 	}
-	list, span := e.held(window)
+	list, q := e.held(window)
 	for _, o := range slices.Backward(list) {
 		if count -= int(o.count); count <= 0 {
-			e.edge(o.time + span)
+			e.until(q, o)
 			return true
 		}
 	}
@@ -102,11 +113,11 @@ func (e *evaluator) atLeast(window, count int) bool {
 }
 
 func (e *evaluator) sum(window int) float64 {
-	list, span := e.held(window)
+	list, q := e.held(window)
 	if len(list) == 0 {
 		return 0
 	}
-	e.edge(list[0].time + span)
+	e.until(q, list[0])
 	total := schemas.Decimal(0)
 	for i := range list {
 		total += list[i].amount
@@ -115,22 +126,22 @@ func (e *evaluator) sum(window int) float64 {
 }
 
 func (e *evaluator) first(window int) schemas.Time {
-	list, span := e.held(window)
+	list, q := e.held(window)
 	if len(list) == 0 {
 		return 0
 	}
-	e.edge(list[0].time + span)
+	e.until(q, list[0])
 	return list[0].time
 }
 
 func (e *evaluator) last(window int) schemas.Time {
-	list, span := e.held(window)
+	list, q := e.held(window)
 	if len(list) == 0 {
 		return 0
 	}
-	latest := list[len(list)-1].time
-	e.edge(latest + span)
-	return latest
+	latest := list[len(list)-1]
+	e.until(q, latest)
+	return latest.time
 }
 
 // sequence tells whether some events of the steps came one after the other within the span, began within during, and had nothing of what
@@ -151,7 +162,7 @@ func (e *evaluator) sequence(window int) bool {
 			return false
 		}
 		if e.follows(q, o.time) {
-			e.edge(o.time + q.during)
+			e.edgeOf(q.steps[0], o.time+q.during)
 			return true
 		}
 	}

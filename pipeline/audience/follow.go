@@ -12,7 +12,7 @@ import (
 
 // enter notes what is known of a profile and all audiences, and forgets stays that ended too long ago to matter.
 func (s *Stage) enter(profile uint32, clock schemas.Time) {
-	s.clock = clock
+	s.clock, s.stays = clock, s.stays[:0]
 	s.members.each(profile, s.enterStay)
 	for _, i := range s.forgotten {
 		s.members.remove(profile, i)
@@ -24,6 +24,9 @@ func (s *Stage) enter(profile uint32, clock schemas.Time) {
 func (s *Stage) noteStay(i uint32, st *stay) {
 	a := &s.audiences[i]
 	a.look, a.stay, a.inside, a.isOut = s.look, *st, st.until == 0, st.until != 0
+	if a.inside || st.aged {
+		s.stays = append(s.stays, i)
+	}
 	if a.isOut && !st.aged && st.until < s.clock-s.lateness {
 		a.isOut = false
 		s.forgotten = append(s.forgotten, i)
@@ -76,13 +79,16 @@ func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int) error {
 	if t.Due == 0 {
 		at = max(at, m.Clock-s.lateness) // what is older stands in the ledger, and stays
 	}
+	s.enter(p.Index, m.Clock)
 	s.eval.now, s.eval.next = at, 0
 	todo := s.choose(m, t, at < seen)
 	pending := s.eval.next // when time alone may bring further plans
-	s.enter(p.Index, m.Clock)
 	for range evaluationsMax {
 		s.eval.now, s.eval.next = at, 0
 		s.eval.edge(pending)
+		for _, w := range s.found {
+			w.noted = 0
+		}
 		s.turn++
 		for _, place := range todo {
 			if at < seen && !s.plans[place].isPure {
@@ -109,8 +115,12 @@ func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int) error {
 			reason = "time passed"
 		}
 	}
-	if s.eval.next != 0 {
-		m.Timers = append(m.Timers, schemas.Touch{Profile: p.Index, Due: s.eval.next})
+	next := s.eval.next
+	if s.gathered == s.look {
+		next = schemas.Earlier(next, s.schedule(t.Changed == 0, s.eval.now))
+	}
+	if next != 0 {
+		m.Timers = append(m.Timers, schemas.Touch{Profile: p.Index, Due: next})
 	}
 	return nil
 }
@@ -120,8 +130,7 @@ func (s *Stage) concerns(m *schemas.Moment, t *schemas.Touch) bool {
 	if t.Changed == 0 || m.Event != nil && m.Event.Profile == t.Profile && len(s.watcher.matches) > 0 {
 		return true
 	}
-	found := s.choice.of(t.Changed, s)
-	return len(found.plans) > 0 || len(found.ladders) > 0 || found.isWindowy
+	return t.Due != 0 && !s.asking.isEmpty() || !s.choice.of(t.Changed, s).isEmpty()
 }
 
 // eventReasons say in words that an event of a type changed something.

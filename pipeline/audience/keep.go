@@ -30,15 +30,6 @@ func compareMembers(a, b member) int {
 	return cmp.Or(cmp.Compare(a.audience, b.audience), cmp.Compare(a.profile, b.profile))
 }
 
-// savedHead is what a leaf remembers of a predicate, and where.
-type savedHead struct {
-	predicate, leaf, index uint32
-}
-
-func compareSavedHeads(a, b savedHead) int {
-	return cmp.Or(cmp.Compare(a.predicate, b.predicate), cmp.Compare(a.leaf, b.leaf))
-}
-
 // key puts numbers behind a kind.
 func key(b []byte, kind byte, numbers ...uint32) []byte {
 	b = append(b[:0], kind)
@@ -135,14 +126,17 @@ func (s *Stage) saveMembers(w schemas.StateWriter) error {
 // saveHistory clears the marks of what it writes: a Save that fails is followed by one that writes all that is still in the list.
 func (s *Stage) saveHistory(w schemas.StateWriter) error {
 	var k, value []byte
-	slices.SortFunc(s.unsavedHeads, compareSavedHeads)
-	for _, h := range s.unsavedHeads {
-		from := s.history.heads.At(h.index)
-		value = s.history.encode(value[:0], from)
+	slices.SortFunc(s.unsavedHeads, func(a, b uint32) int {
+		h, o := s.history.heads.At(a), s.history.heads.At(b)
+		return cmp.Or(cmp.Compare(h.predicate, o.predicate), cmp.Compare(h.leaf, o.leaf))
+	})
+	for _, i := range s.unsavedHeads {
+		h := s.history.heads.At(i)
+		value = s.history.encode(value[:0], h)
 		if err := w.Put(key(k, keyHistory, h.predicate, h.leaf), value); err != nil {
 			return err
 		}
-		from.unsaved = false
+		h.unsaved = false
 	}
 	return nil
 }

@@ -15,11 +15,13 @@ const exactMax = 64
 
 // head leads to what a leaf remembers of a predicate.
 type head struct {
+	leaf      uint32
 	predicate uint32
-	next      uint32 // of the leaf, in the order of predicates; 0 at the end
-	exact     uint32 // list of the newest events, newest first
-	days      uint32 // list of days of older events, newest first
-	count     uint32 // events in exact
+	next      uint32       // of the leaf, in the order of predicates; 0 at the end
+	exact     uint32       // list of the newest events, newest first
+	days      uint32       // list of days of older events, newest first
+	count     uint32       // events in exact
+	due       schemas.Time // when time alone may change the answer of a rule that asks about the predicate; 0 for never
 	unsaved   bool
 }
 
@@ -63,7 +65,7 @@ func (h *eventLog) head(leaf, predicate uint32) (*head, uint32) {
 			at = &found.next
 		}
 	}
-	i := h.heads.Append(head{predicate: predicate, next: *at})
+	i := h.heads.Append(head{leaf: leaf, predicate: predicate, next: *at})
 	*at = i
 	return h.heads.At(i), i
 }
@@ -173,7 +175,7 @@ func (h *eventLog) collect(list []occurrence, from *head, since schemas.Time) []
 
 // encode appends the stored form of what a head remembers: events, then days, newest first.
 func (h *eventLog) encode(b []byte, from *head) []byte {
-	b = binary.AppendUvarint(b, uint64(from.count))
+	b = binary.AppendUvarint(binary.AppendVarint(b, int64(from.due)), uint64(from.count))
 	for _, first := range [...]uint32{from.exact, from.days} {
 		for i := first; i != 0; {
 			e := h.entries.At(i)
@@ -188,12 +190,13 @@ func (h *eventLog) encode(b []byte, from *head) []byte {
 
 // decode fills an empty head.
 func (h *eventLog) decode(to *head, b []byte) error {
-	count, n := binary.Uvarint(b)
-	if n <= 0 || count > exactMax {
+	due, n0 := binary.Varint(b)
+	count, n := binary.Uvarint(b[max(0, n0):])
+	if n0 <= 0 || n <= 0 || count > exactMax {
 		return errEntry
 	}
-	to.count = uint32(count)
-	b = b[n:]
+	to.due, to.count = schemas.Time(due), uint32(count)
+	b = b[n0+n:]
 	at := &to.exact
 	for k := uint64(0); len(b) > 0; k++ {
 		if k == count {

@@ -16,7 +16,7 @@ type plan struct {
 	excluded   []uint32   // audiences whose members do not belong
 	dependents []uint32   // places of the plans that ask about this one's members
 	isPure     bool       // reads nothing but events, so that it can be evaluated as of any time
-	isTimed    bool       // time alone may change it
+	isTimed    bool       // time alone may change it, by more than what leaves its windows
 	reads      schemas.Fields
 	allReads   schemas.Fields // with those of all that depend on it
 	keepsOut   uint64         // hashes of profile ids below are held out
@@ -40,7 +40,7 @@ func (s *Stage) define(numbers map[string]uint32) {
 			s.plans[place[name]].dependents = append(s.plans[place[name]].dependents, uint32(i))
 		}
 		p.isPure = r.reads == 0 && len(p.others) == 0 && len(p.excluded) == 0
-		p.isTimed = len(r.windows) > 0 || r.MaxAge > 0 || r.reads&schemas.FieldsClock != 0
+		p.isTimed = r.MaxAge > 0 || r.reads&schemas.FieldsClock != 0
 		s.pose(uint32(i), p)
 		a := &s.audiences[p.audience]
 		a.plan, a.place = p, uint32(i)
@@ -157,6 +157,9 @@ type chosen struct {
 	reads     schemas.Fields
 }
 
+// isEmpty tells whether there is nothing to look at.
+func (c *chosen) isEmpty() bool { return len(c.plans) == 0 && len(c.ladders) == 0 && !c.isWindowy }
+
 // chosenLadder is a part of a ladder.
 type chosenLadder struct {
 	*ladder
@@ -169,6 +172,9 @@ func (c choice) of(changed schemas.Fields, s *Stage) *chosen {
 		return found
 	}
 	found := s.selected(func(p *plan) bool { return p.isAffected(changed) })
+	if changed&schemas.FieldsClock != 0 {
+		found.reads |= s.asking.reads
+	}
 	c[changed] = found
 	return found
 }
@@ -237,27 +243,39 @@ func (s *Stage) choose(m *schemas.Moment, t *schemas.Touch, isLate bool) []uint3
 	if m.Event != nil && m.Event.Profile == t.Profile {
 		matches = s.watcher.matches
 	}
-	changed, isWide := t.Changed, false
+	changed := t.Changed
+	s.hits = s.hits[:0]
 	for _, match := range matches {
-		match.hit = s.look
-		isWide = isWide || len(match.rules) > rulesFew
+		s.hits = append(s.hits, match.watched)
 		if match.watched == s.deleted || match.watched == s.signedUp {
 			changed = 0
+		}
+	}
+	if t.Due != 0 {
+		s.gather(t.Profile)
+		for _, w := range s.found {
+			if w.due != 0 && w.due <= t.Due {
+				s.hits = append(s.hits, w)
+			}
 		}
 	}
 	found := s.choice.of(changed, s)
 	d := &s.todo
 	d.plans = append(d.plans[:0], found.plans...)
-	if len(found.ladders) == 0 && !found.isWindowy && len(matches) == 0 && !s.depends {
+	if len(found.ladders) == 0 && !found.isWindowy && len(s.hits) == 0 && !s.depends {
 		return d.plans
 	}
 	for _, i := range d.plans {
 		d.marks[i] = s.look
 	}
 	s.climb(found.ladders, m.Clock, 0, isLate)
-	for _, match := range matches {
-		if len(match.rules) <= rulesFew {
-			d.add(s.look, match.rules...)
+	isWide := false
+	for _, w := range s.hits {
+		w.hit = s.look
+		if len(w.rules) <= rulesFew {
+			d.add(s.look, w.rules...)
+		} else {
+			isWide = true
 		}
 	}
 	if isWide && changed != 0 {
@@ -276,11 +294,11 @@ func (s *Stage) choose(m *schemas.Moment, t *schemas.Touch, isLate bool) []uint3
 			}
 		}
 	}
-	s.members.each(t.Profile, func(audience uint32, st *stay) {
-		if a := &s.audiences[audience]; a.plan != nil && (st.until == 0 || st.aged) && (a.plan.isAffected(changed) || a.plan.isHit(s.look)) {
+	for _, i := range s.stays {
+		if a := &s.audiences[i]; a.plan != nil && (a.plan.isAffected(changed) || a.plan.isHit(s.look)) {
 			d.add(s.look, a.place)
 		}
-	})
+	}
 	for n := 0; n < len(d.plans); n++ {
 		d.add(s.look, s.plans[d.plans[n]].dependents...)
 	}

@@ -92,15 +92,17 @@ type Stage struct {
 	deleted   *watched   // who asked for erasure
 	signedUp  *watched   // and who came back
 
-	look     uint64 // counts the profiles that were looked at
-	turn     uint64 // counts the instants that they were looked at as of
-	profile  uint32 // at hand
-	gathered uint64 // the look for which the profile's history was gathered
-	found    []*watched
+	look     uint64     // counts the profiles that were looked at
+	turn     uint64     // counts the instants that they were looked at as of
+	profile  uint32     // at hand
+	gathered uint64     // the look for which the profile's history was gathered
+	found    []*watched // that it has events of
+	hits     []*watched // that the moment is about
 	spare    []occurrence
 	todo     todo
 
 	clock     schemas.Time // of the moment
+	stays     []uint32     // audiences that the profile at hand is in, or was for as long as one may
 	forgotten []uint32     // audiences that the profile at hand left too long ago to matter
 	removed   int          // audiences without a rule that have members
 	deletions int          // how much of history asked for erasure
@@ -114,13 +116,13 @@ type Stage struct {
 	gatherHead func(index uint32, h *head)
 	enterStay  func(audience uint32, s *stay)
 
-	changed      bool     // rules differ from those that the loaded members were found by
-	unpublished  bool     // the definitions were not written yet
-	isDefined    bool     // the stored predicates are those of the rules
-	retired      []uint32 // numbers of predicates that nobody asks about any more, whose history is to be deleted
-	numbers      uint32   // that were given to predicates so far
-	unsaved      []member // changed since the last Save, some of them several times
-	unsavedHeads []savedHead
+	changed      bool                 // rules differ from those that the loaded members were found by
+	unpublished  bool                 // the definitions were not written yet
+	isDefined    bool                 // the stored predicates are those of the rules
+	retired      []uint32             // numbers of predicates that nobody asks about any more, whose history is to be deleted
+	numbers      uint32               // that were given to predicates so far
+	unsaved      []member             // changed since the last Save, some of them several times
+	unsavedHeads []uint32             // what leaves remember of predicates, changed since the last Save
 	rows         []schemas.Membership // of the batch at hand, while they are sorted
 	order        []int32
 	space        *slab.Space

@@ -14,11 +14,13 @@ type watched struct {
 	reach   schemas.Time // how far back any window looks
 	rules   []uint32     // places of the rules that ask
 	ladders []*ladder    // of rules that are false unless enough of these events happened
-	hit     uint64       // the look for which an event of the moment satisfies it
+	hit     uint64       // the look for which an event of the moment satisfies it, or time passed an instant that it is due at
 
 	// Of the profile at hand, where look is that of the stage.
 	look     uint64
 	heads    []uint32
+	due      schemas.Time // the earliest of heads
+	noted    schemas.Time // the earliest instant after the one at hand that rules looked at; 0 for none
 	list     []occurrence // of heads, in order of time
 	isListed bool
 }
@@ -195,18 +197,24 @@ func (s *Stage) record(e *schemas.Event, clock schemas.Time) error {
 	for _, m := range matches {
 		h, i := s.history.head(e.Leaf, m.number)
 		at := e.Time
-		if m.watched == s.deleted {
-			if at = min(at, clock); h.count == 0 { // who asks is gone at once, whatever a device's clock says
-				s.deletions++
-			}
+		if m.watched == s.deleted || m.watched == s.signedUp { // who asks is gone, or back, at once, whatever a device's clock says
+			at = min(at, clock)
+		}
+		if m.watched == s.deleted && h.count == 0 {
+			s.deletions++
 		}
 		s.history.add(h, occurrence{at, m.amount, 1}, clock-m.reach-s.lateness)
-		if !h.unsaved {
-			h.unsaved = true
-			s.unsavedHeads = append(s.unsavedHeads, savedHead{m.number, e.Leaf, i})
-		}
+		s.changedHead(h, i)
 	}
 	return nil
+}
+
+// changedHead marks what a leaf remembers of a predicate to be saved.
+func (s *Stage) changedHead(h *head, index uint32) {
+	if !h.unsaved {
+		h.unsaved = true
+		s.unsavedHeads = append(s.unsavedHeads, index)
+	}
 }
 
 // gather finds what the history of a profile remembers.
@@ -223,10 +231,38 @@ func (s *Stage) gather(profile uint32) {
 func (s *Stage) noteHead(index uint32, h *head) {
 	w := s.byNumber[h.predicate]
 	if w.look != s.look {
-		w.look, w.heads, w.isListed = s.look, w.heads[:0], false
+		w.look, w.heads, w.due, w.noted, w.isListed = s.look, w.heads[:0], 0, 0, false
 		s.found = append(s.found, w)
 	}
 	w.heads = append(w.heads, index)
+	w.due = schemas.Earlier(w.due, h.due)
+}
+
+// schedule notes, for all that the profile at hand remembers, when rules that ask about it must be looked at again, and gives the earliest of
+// these instants. Where all such rules were looked at now, it is what they said; else what was known before counts as well.
+func (s *Stage) schedule(isAll bool, now schemas.Time) (next schemas.Time) {
+	for _, w := range s.found {
+		due := w.noted
+		if w.isListed {
+			for _, o := range slices.Backward(w.list) {
+				if o.time <= now {
+					break
+				}
+				due = schemas.Earlier(due, o.time)
+			}
+		}
+		if !isAll && w.due > now {
+			due = schemas.Earlier(due, w.due)
+		}
+		next = schemas.Earlier(next, due)
+		for _, i := range w.heads {
+			if h := s.history.heads.At(i); h.due != due {
+				h.due = due
+				s.changedHead(h, i)
+			}
+		}
+	}
+	return next
 }
 
 // occurrences gives what the profile at hand remembers of a predicate, in order of time.

@@ -192,7 +192,7 @@ func (d drawer) turns(n, leaves int) (list []turn) {
 			at = list[len(list)-1].event.Time // at one instant
 		}
 		t.event = d.event(at)
-		if t.event.Type == schemas.TypeAccountDeleted {
+		if t.event.Type == schemas.TypeAccountDeleted || t.event.Type == schemas.TypeSignup {
 			t.event.Time = min(at, clock) // the definition knows nothing of when an event came
 		}
 		t.event.Leaf = 1 + uint32(d.IntN(leaves))
