@@ -117,7 +117,7 @@ func (s *Stage) follow(b *schemas.Batch, m *schemas.Moment, i int) error {
 	}
 	next := s.eval.next
 	if s.gathered == s.look {
-		next = schemas.Earlier(next, s.schedule(t.Changed == 0, s.eval.now))
+		next = schemas.Earlier(next, s.schedule(t.Changed == 0, m.Clock))
 	}
 	if next != 0 {
 		m.Timers = append(m.Timers, schemas.Touch{Profile: p.Index, Due: next})

@@ -240,18 +240,18 @@ func (s *Stage) noteHead(index uint32, h *head) {
 
 // schedule notes, for all that the profile at hand remembers, when rules that ask about it must be looked at again, and gives the earliest of
 // these instants. Where all such rules were looked at now, it is what they said; else what was known before counts as well.
-func (s *Stage) schedule(isAll bool, now schemas.Time) (next schemas.Time) {
+func (s *Stage) schedule(isAll bool, clock schemas.Time) (next schemas.Time) {
 	for _, w := range s.found {
 		due := w.noted
 		if w.isListed {
 			for _, o := range slices.Backward(w.list) {
-				if o.time <= now {
+				if o.time <= clock {
 					break
 				}
 				due = schemas.Earlier(due, o.time)
 			}
 		}
-		if !isAll && w.due > now {
+		if !isAll && w.due > clock {
 			due = schemas.Earlier(due, w.due)
 		}
 		next = schemas.Earlier(next, due)
