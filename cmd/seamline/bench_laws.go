@@ -235,7 +235,12 @@ func (b *benchRun) lawOfAudiences(ctx context.Context, plan lawPlan) error {
 	return nil
 }
 
-// manyAudiences makes rules as a retailer with many campaigns has them: for single products, brands and categories, and by value.
+// productsOfMany is how many products the shop has whose audiences manyAudiences makes. The simulated one sells 300 of them, so that an event
+// is about a product with an audience of its own as often as it would be in a shop of this size.
+const productsOfMany = 10_000
+
+// manyAudiences makes rules as a retailer with many campaigns has them, each about few people: for single products, and for those who look at
+// much of a category, buy much of a brand, or are worth much.
 func manyAudiences(count int) []byte {
 	var file bytes.Buffer
 	file.WriteString("audiences:\n")
@@ -243,19 +248,19 @@ func manyAudiences(count int) []byte {
 	brands := []string{"Northwind", "Fabrikam", "Contoso", "Alder & Co", "Lumen", "Kestrel", "Basalt", "Harbor", "Verdant", "Piccolo"}
 	for i := range count {
 		n := i / 10
-		sku, days := fmt.Sprintf("SKU-%04d", 1000+n%300), 3+n/300
+		sku, days := fmt.Sprintf("SKU-%04d", 1000+n*7919%productsOfMany), 3+n%12
 		category, brand := categories[n%len(categories)], brands[n%len(brands)]
 		when := [...]string{
-			fmt.Sprintf(`cart_value >= %d and idle(cart_updated, %dm) and within(cart_updated, 30d)`, 5*n, 30+n%60),
+			fmt.Sprintf(`cart_value >= %d and idle(cart_updated, %dm) and within(cart_updated, 30d)`, 100*(1+n), 30+n%60),
 			fmt.Sprintf(`count("product_view", sku == "%s", within %dd) >= 2 and not did("order", within %[2]dd)`, sku, days),
 			fmt.Sprintf(`did("cart_add", sku == "%s", within %dd) and orders == 0`, sku, days),
 			fmt.Sprintf(`did("order", sku == "%s", within %dd)`, sku, 10*days),
-			fmt.Sprintf(`count("product_view", category == "%s", within %dd) >= %d`, category, 7, 5+n/len(categories)),
-			fmt.Sprintf(`sum("order", total, brand == "%s", within 90d) >= %d`, brand, 50+10*n/len(brands)),
+			fmt.Sprintf(`count("product_view", category == "%s", within 7d) >= %d`, category, 10*(1+n/len(categories))),
+			fmt.Sprintf(`sum("order", total, brand == "%s", within 90d) >= %d`, brand, 200*(1+n/len(brands))),
 			fmt.Sprintf(`sequence(event("product_view", sku == "%s"), event("cart_add", sku == "%[1]s"), within 2h, without("order"), during %dd)`, sku, days),
-			fmt.Sprintf(`revenue >= %d`, 100+10*n),
+			fmt.Sprintf(`revenue >= %d`, 300*(1+n)),
 			fmt.Sprintf(`orders >= %d and idle(last_order, 60d)`, 1+n),
-			fmt.Sprintf(`product_views >= %d and orders == 0 and within(last_seen, 14d)`, 10+n),
+			fmt.Sprintf(`product_views >= %d and orders == 0 and within(last_seen, 14d)`, 20*(1+n)),
 		}[i%10]
 		fmt.Fprintf(&file, "  - {name: audience_%d, when: '%s'}\n", i, when)
 	}
