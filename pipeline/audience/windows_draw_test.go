@@ -140,8 +140,9 @@ func (d drawer) rules(n int) (list []drawnRule) {
 // event draws an event at a time.
 func (d drawer) event(at schemas.Time) *schemas.Event {
 	half := func() schemas.Decimal { return schemas.DecimalOne / 2 * schemas.Decimal(d.IntN(8)) }
+	gained, lost := half(), half()
 	e := &schemas.Event{Type: drawnTypes[d.IntN(len(drawnTypes))], Time: at, Channel: []schemas.Channel{schemas.ChannelWeb, schemas.ChannelApp, schemas.ChannelStore}[d.IntN(3)],
-		SKU: d.one("A", "B", "C", ""), Quantity: half(), Amount: half(), Revenue: half() - half(), Currency: d.one("EUR", "USD"), StoreID: d.one("s1", "s2", ""),
+		SKU: d.one("A", "B", "C", ""), Quantity: half(), Amount: half(), Revenue: gained - lost, Currency: d.one("EUR", "USD"), StoreID: d.one("s1", "s2", ""),
 		Country: d.one("DE", "FR", ""), Variant: d.one("a", "b"), PagePath: d.one("/a/b", "/c", "/a"), MessageID: d.one("m1", "m2"), LinkURL: d.one("x/c", "x/d"),
 		Machine: d.IntN(3) == 0}
 	e.Campaign.ID, e.Campaign.Source = d.one("c1", "c2", ""), d.one("mail", "search")
