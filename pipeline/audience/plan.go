@@ -48,8 +48,8 @@ func (s *Stage) define(numbers map[string]uint32) {
 			a.hash, a.changed, s.changed = hash, true, true
 		}
 	}
-	s.deleted = s.watcher.watch(mustPredicate(schemas.TypeAccountDeleted), foreverBack)
-	s.signedUp = s.watcher.watch(mustPredicate(schemas.TypeSignup), foreverBack)
+	s.deleted = s.watcher.watch(ofType(schemas.TypeAccountDeleted), foreverBack)
+	s.signedUp = s.watcher.watch(ofType(schemas.TypeSignup), foreverBack)
 	for i := len(s.plans) - 1; i >= 0; i-- { // dependents come behind
 		p := &s.plans[i]
 		p.allReads = p.reads
@@ -71,7 +71,8 @@ func (s *Stage) define(numbers map[string]uint32) {
 // foreverBack is a reach that no event is too old for.
 const foreverBack = 100 * 365 * schemas.Day
 
-func mustPredicate(t schemas.Type) *predicate {
+// ofType is the predicate of all events of a type.
+func ofType(t schemas.Type) *predicate {
 	return &predicate{key: t.String() + "||", types: 1 << t}
 }
 
