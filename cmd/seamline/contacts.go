@@ -8,6 +8,7 @@ import (
 
 	"github.com/seamline/seamline/schemas"
 	"github.com/seamline/seamline/schemas/contact"
+	"github.com/seamline/seamline/sinks/export"
 )
 
 // contactsConfig says whether contact data is kept in clear, encrypted, beside its hashes.
@@ -72,11 +73,18 @@ func (c *contactsConfig) digest() (string, error) {
 	return sealer.KeyID(), nil
 }
 
-// open gives a function that reads what stands in contacts_clear; nil where there is no key.
-func (c *contactsConfig) open() (func(identifier uint64, kind, keyID string, ciphertext []byte) (string, error), error) {
+// vault gives functions that read what stands in contacts_clear, and that seal it again for the ledger of exports; nil where there is no key.
+func (c *contactsConfig) vault() (export.Opener, export.Closer, error) {
 	sealer, err := c.opener()
 	if sealer == nil {
-		return nil, err
+		return nil, nil, err
+	}
+	closer := func(identifier uint64, kind, value string) (keyID string, ciphertext []byte, err error) {
+		known, ok := schemas.ParseContactKind(kind)
+		if !ok {
+			return "", nil, fmt.Errorf("seal contact data: kind %q is not known", kind)
+		}
+		return sealer.KeyID(), sealer.Seal(identifier, known, value), nil
 	}
 	return func(identifier uint64, kind, keyID string, ciphertext []byte) (string, error) {
 		known, ok := schemas.ParseContactKind(kind)
@@ -87,5 +95,5 @@ func (c *contactsConfig) open() (func(identifier uint64, kind, keyID string, cip
 			return "", fmt.Errorf("read contact data: it was encrypted with key %s, and contacts.key is %s", keyID, sealer.KeyID())
 		}
 		return sealer.Open(identifier, known, ciphertext)
-	}, nil
+	}, closer, nil
 }

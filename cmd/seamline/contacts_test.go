@@ -68,12 +68,18 @@ func TestContactsOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	sealed := sealer.Seal(5, schemas.ContactPostal, "94025")
-	open, err := config.open()
+	open, seal, err := config.vault()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := open(5, "postal", sealer.KeyID(), sealed); err != nil || got != "94025" {
 		t.Errorf("opened %q, %v", got, err)
+	}
+	if keyID, again, err := seal(5, "postal", "94025"); err != nil || keyID != sealer.KeyID() || !bytes.Equal(again, sealed) {
+		t.Errorf("sealed with %s: %v", keyID, err)
+	}
+	if _, _, err := seal(5, "street", "x"); err == nil {
+		t.Error("a street is sealed")
 	}
 	for _, c := range []struct{ kind, key, want string }{{"postal", "00000000", "was encrypted with key 00000000"}, {"street", sealer.KeyID(), `"street" is not known`},
 		{"city", sealer.KeyID(), "sealed with another key"}} {
@@ -81,7 +87,7 @@ func TestContactsOpen(t *testing.T) {
 			t.Errorf("%+v gives %q, %v", c, got, err)
 		}
 	}
-	if open, err := (&contactsConfig{}).open(); open != nil || err != nil {
+	if open, seal, err := (&contactsConfig{}).vault(); open != nil || seal != nil || err != nil {
 		t.Errorf("without a key: %v, %v", open != nil, err)
 	}
 }

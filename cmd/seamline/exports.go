@@ -31,10 +31,7 @@ func (s *settings) exporter(opt export.Options, reg prometheus.Registerer) (*exp
 	if err != nil {
 		return nil, err
 	}
-	if opt.Open, err = s.Contacts.open(); err != nil {
-		return nil, err
-	}
-	if opt.Open, err = s.Contacts.open(); err != nil {
+	if opt.Open, opt.Seal, err = s.Contacts.vault(); err != nil {
 		return nil, err
 	}
 	cfg := s.Exports

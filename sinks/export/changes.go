@@ -12,6 +12,8 @@ import (
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
+
+	"github.com/seamline/seamline/schemas"
 )
 
 // ChangesMax is the most changes that one call gives.
@@ -103,14 +105,16 @@ func (x *Exporter) floor(ctx context.Context, list List) (uint64, error) {
 }
 
 func (x *Exporter) readChanges(ctx context.Context, list List, after, upTo uint64) ([]Change, error) {
+	var id proto.ColUUID
 	var sequence proto.ColUInt64
 	var op proto.ColStr
 	var at proto.ColInt64
 	kinds, values := proto.NewArray[string](new(proto.ColStr)), proto.NewArray[string](new(proto.ColStr))
-	sql := fmt.Sprintf("SELECT sequence AS s, CAST(op AS String) AS o, CAST(key_kinds AS Array(String)) AS k, keys AS v, toUnixTimestamp64Milli(time) AS t FROM %s.export_changes WHERE %s ORDER BY s",
+	sql := fmt.Sprintf("SELECT profile_id AS p, sequence AS s, CAST(op AS String) AS o, CAST(key_kinds AS Array(String)) AS k, keys AS v, toUnixTimestamp64Milli(time) AS t FROM %s.export_changes WHERE %s ORDER BY s",
 		x.opt.Database, x.ledger.counted(list, after, upTo))
 	changes := make([]Change, 0, upTo-after)
-	err := x.ask(ctx, sql, proto.Results{{Name: "s", Data: &sequence}, {Name: "o", Data: &op}, {Name: "k", Data: kinds}, {Name: "v", Data: values}, {Name: "t", Data: &at}}, func(row int) error {
+	var unread error
+	err := x.ask(ctx, sql, proto.Results{{Name: "p", Data: &id}, {Name: "s", Data: &sequence}, {Name: "o", Data: &op}, {Name: "k", Data: kinds}, {Name: "v", Data: values}, {Name: "t", Data: &at}}, func(row int) error {
 		c := Change{Sequence: sequence.Row(row), Op: op.Row(row), Time: time.UnixMilli(at.Row(row)).UTC()}
 		if n := len(changes); n > 0 && changes[n-1].Sequence == c.Sequence {
 			return nil // the row was sent twice and not merged yet
@@ -119,12 +123,18 @@ func (x *Exporter) readChanges(ctx context.Context, list List, after, upTo uint6
 		if err != nil {
 			return err
 		}
+		if record, err = x.vault.revealed(nil, schemas.ProfileID(id.Row(row)), record); err != nil {
+			unread = err
+		}
 		c.Keys = appendKeysJSON(nil, record)
 		changes = append(changes, c)
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger of %s: %w", list, err)
+	}
+	if unread != nil {
+		x.opt.Log.Warn("keys of the ledger could not be decrypted and are left out", "audience", list.Audience, "platform", list.Platform, "err", unread)
 	}
 	return changes, nil
 }

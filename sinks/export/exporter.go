@@ -29,8 +29,8 @@ type Options struct {
 	Log      *slog.Logger
 	Registry prometheus.Registerer // nil for none
 
-	// Open decrypts a value of contacts_clear; nil where none are to be exported.
-	Open func(identifier uint64, kind, keyID string, ciphertext []byte) (string, error)
+	Open Opener // of contacts_clear; nil where none of it is to be exported
+	Seal Closer // of what was opened, while it stands in the ledger; nil where Open is
 }
 
 // Exporter makes lists and gives them out.
@@ -41,6 +41,7 @@ type Exporter struct {
 	unset     unsetRules
 	ledger    *ledger
 	store     *store
+	vault     vault
 	metrics   *metrics
 	cursorKey []byte
 	idle      chan *ch.Client // that small questions use
@@ -78,6 +79,9 @@ func New(cfg Config, opt Options) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if (opt.Open == nil) != (opt.Seal == nil) {
+		return nil, errors.New("what is opened must be sealed: the exporter needs Open and Seal, or none of them")
+	}
 	rules, err := parseUnset(cfg.Unset)
 	if err != nil {
 		return nil, err
@@ -87,9 +91,11 @@ func New(cfg Config, opt Options) (*Exporter, error) {
 	}
 	mac := hmac.New(sha256.New, opt.Secret)
 	mac.Write([]byte("seamline export cursors 1"))
-	return &Exporter{cfg: cfg, opt: opt, platforms: platforms, unset: rules, ledger: &ledger{dial: opt.Dial, database: opt.Database}, store: &store{dir: cfg.Dir},
+	x := &Exporter{cfg: cfg, opt: opt, platforms: platforms, unset: rules, ledger: &ledger{dial: opt.Dial, database: opt.Database}, vault: vault{opt.Open, opt.Seal},
 		metrics: newMetrics(opt.Registry), cursorKey: mac.Sum(nil), idle: make(chan *ch.Client, idleMax), wake: make(chan struct{}, 1), step: func(string) error { return nil },
-		standing: map[List]*Snapshot{}, floors: map[List]floor{}, known: map[List]bool{}}, nil
+		standing: map[List]*Snapshot{}, floors: map[List]floor{}, known: map[List]bool{}}
+	x.store = &store{dir: cfg.Dir, vault: &x.vault}
+	return x, nil
 }
 
 // Platforms gives the platforms in order of their names.

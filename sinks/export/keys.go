@@ -78,8 +78,8 @@ func (c *contact) form(f Form) *[32]byte {
 }
 
 // appendKeys appends the record of a person's keys in a platform's form; ok is false where the person has none that the list needs.
-// Contacts stand by kind and identifier.
-func (p *Platform) appendKeys(to []byte, id schemas.ProfileID, contacts []contact) (record []byte, ok bool) {
+// Contacts stand by kind and identifier. What was decrypted is sealed.
+func (p *Platform) appendKeys(to []byte, v *vault, id schemas.ProfileID, contacts []contact) (record []byte, ok bool, err error) {
 	var picked [keysPerPersonMax + kindCount]int // of contacts
 	chosen, present := p.pick(contacts, picked[:0])
 	for _, set := range p.together {
@@ -91,7 +91,7 @@ func (p *Platform) appendKeys(to []byte, id schemas.ProfileID, contacts []contac
 		present |= 1 << kindProfileID
 	}
 	if present&p.anchors == 0 {
-		return to, false
+		return to, false, nil
 	}
 	to = append(to, 0, 0) // the count
 	at, count := len(to)-2, 0
@@ -105,7 +105,9 @@ func (p *Platform) appendKeys(to []byte, id schemas.ProfileID, contacts []contac
 			continue
 		}
 		before := len(to)
-		to = p.appendValue(to, c)
+		if to, err = p.appendValue(to, v, id, c); err != nil {
+			return to, false, err
+		}
 		if repeats(to[at+2:before], to[before:]) {
 			to = to[:before] // two addresses have one form
 			continue
@@ -116,7 +118,7 @@ func (p *Platform) appendKeys(to []byte, id schemas.ProfileID, contacts []contac
 		}
 	}
 	binary.BigEndian.PutUint16(to[at:], uint16(count))
-	return to, true
+	return to, true, nil
 }
 
 // pick chooses the contacts that the platform takes: all of a kind that a person may have many of, or the newest.
@@ -161,22 +163,28 @@ func repeats(before, key []byte) bool {
 	return false
 }
 
-func (p *Platform) appendValue(to []byte, c *contact) []byte {
+func (p *Platform) appendValue(to []byte, v *vault, id schemas.ProfileID, c *contact) ([]byte, error) {
 	form := p.forms[c.kind]
 	if form == FormClear || form == FormDecrypted {
 		value := c.value
 		if p.upper[c.kind] {
 			value = strings.ToUpper(value)
 		}
-		return appendKey(to, c.kind, value)
+		if form == FormDecrypted {
+			var err error
+			if value, err = v.close(id, c.kind, value); err != nil {
+				return to, err
+			}
+		}
+		return appendKey(to, c.kind, value), nil
 	}
 	sum := c.form(form)
 	if p.Encoding == "base64" {
 		to = append(to, byte(c.kind), byte(base64.StdEncoding.EncodedLen(len(sum))), 0)
-		return base64.StdEncoding.AppendEncode(to, sum[:])
+		return base64.StdEncoding.AppendEncode(to, sum[:]), nil
 	}
 	to = append(to, byte(c.kind), byte(hex.EncodedLen(len(sum))), 0)
-	return hex.AppendEncode(to, sum[:])
+	return hex.AppendEncode(to, sum[:]), nil
 }
 
 // keyBytesMax is the longest key that a record can hold.

@@ -41,7 +41,7 @@ type pass struct {
 	kinds     []kind // that some platform takes from contacts
 	forms     map[Form]bool
 	sealed    []kind // those of them that some platform takes decrypted
-	open      func(identifier uint64, kind, keyID string, ciphertext []byte) (string, error)
+	open      Opener
 
 	batch     uint64 // that memberships are as of
 	unread    int    // values that could not be decrypted

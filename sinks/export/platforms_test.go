@@ -102,15 +102,23 @@ func listOf(t *testing.T, platform, format string, contacts []contact) string {
 		t.Fatal(err)
 	}
 	p := platforms[platform]
-	record, ok := p.appendKeys(nil, schemas.ProfileID{1, 2, 3}, contacts)
+	v, id := testVault(t), schemas.ProfileID{1, 2, 3}
+	record, ok, err := p.appendKeys(nil, v, id, contacts)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if !ok {
 		return "nobody"
 	}
 	if err := checkKeys(record); err != nil {
 		t.Fatal(err)
 	}
-	r := newRenderer(p, format)
-	return string(r.person(r.header(nil), record))
+	r := newRenderer(p, format, v)
+	text, err := r.person(r.header(nil), id, record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func TestRows(t *testing.T) {

@@ -182,10 +182,10 @@ func (x *Exporter) offer(m *making, who *person) error {
 	if !x.unset.consents(given, who.country) {
 		return nil
 	}
-	record, ok := m.platform.appendKeys(m.record[:0], who.id, who.contacts)
+	record, ok, err := m.platform.appendKeys(m.record[:0], &x.vault, who.id, who.contacts)
 	m.record = record
-	if !ok {
-		return nil
+	if !ok || err != nil {
+		return err
 	}
 	return m.diff.want(who.id, record)
 }
@@ -210,7 +210,7 @@ func (x *Exporter) finish(ctx context.Context, all []*making, batch uint64) erro
 		for _, m := range changed {
 			var err error
 			m.made.SHA256, err = writeArtefact(filepath.Join(m.dir, "list."+FormatCSV), func(out io.Writer) error {
-				return renderState(together, filepath.Join(m.dir, nameState), m.platform, FormatCSV, out)
+				return renderState(together, filepath.Join(m.dir, nameState), newRenderer(m.platform, FormatCSV, &x.vault), out)
 			})
 			if err != nil {
 				return fmt.Errorf("write the list %s: %w", m.List, err)
@@ -250,7 +250,7 @@ func (x *Exporter) same(ctx context.Context, m *making, old *Snapshot) string {
 	found, err := openArtefact(filepath.Join(x.store.path(old), "list."+FormatCSV))
 	if err == nil {
 		defer found.Close()
-		if header := newRenderer(m.platform, FormatCSV).header(nil); beginsWith(found, header) {
+		if header := newRenderer(m.platform, FormatCSV, &x.vault).header(nil); beginsWith(found, header) {
 			return found.SHA256
 		}
 		return ""

@@ -4,18 +4,22 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+
+	"github.com/seamline/seamline/schemas"
 )
 
 // renderer writes people as the rows of a platform's files.
 type renderer struct {
 	platform *Platform
 	format   string
+	vault    *vault
+	clear    []byte           // of the person whose values were sealed
 	places   [kindCount][]int // of each kind: its columns, by which its values are dealt out
 	values   [kindCount][][]byte
 }
 
-func newRenderer(p *Platform, format string) *renderer {
-	r := &renderer{platform: p, format: format}
+func newRenderer(p *Platform, format string, v *vault) *renderer {
+	r := &renderer{platform: p, format: format, vault: v}
 	for i := range p.Columns {
 		if c := &p.Columns[i]; c.Constant == nil {
 			r.places[c.kind] = append(r.places[c.kind], i)
@@ -36,9 +40,16 @@ func (r *renderer) header(to []byte) []byte {
 }
 
 // person appends the rows of one person.
-func (r *renderer) person(to, record []byte) []byte {
+func (r *renderer) person(to []byte, id schemas.ProfileID, record []byte) ([]byte, error) {
+	clear, err := r.vault.revealed(r.clear[:0], id, record)
+	if err != nil {
+		return to, err
+	}
+	if record = clear; len(clear) > cap(r.clear) {
+		r.clear = make([]byte, 0, 2*len(clear)) // for the next
+	}
 	if r.format == FormatNDJSON {
-		return append(appendKeysJSON(to, record), '\n')
+		return append(appendKeysJSON(to, record), '\n'), nil
 	}
 	for k := range r.values {
 		r.values[k] = r.values[k][:0]
@@ -50,7 +61,7 @@ func (r *renderer) person(to, record []byte) []byte {
 		}
 		to = append(to, '\n')
 	}
-	return to
+	return to, nil
 }
 
 // rowsOf tells how many rows the person takes whose values there are.

@@ -24,7 +24,8 @@ import (
 // store keeps standing lists in a directory: one directory per snapshot, with its state and the files made of it. A file that is there under
 // its name is whole and never changes.
 type store struct {
-	dir string
+	dir   string
+	vault *vault
 
 	making [2][makingLocks]sync.Mutex // one makes a file at a time: plain ones, and zipped ones, which need the plain
 }
@@ -127,7 +128,7 @@ func (s *store) open(ctx context.Context, of *Snapshot, p *Platform, format stri
 		return found, err
 	}
 	make := func(out io.Writer) error {
-		return renderState(ctx, filepath.Join(s.path(of), nameState), p, format, out)
+		return renderState(ctx, filepath.Join(s.path(of), nameState), newRenderer(p, format, s.vault), out)
 	}
 	if isZipped {
 		plain, err := s.open(ctx, of, p, format, false)
@@ -220,16 +221,18 @@ func (s *summing) Write(b []byte) (int, error) {
 const lookEvery = 10_000
 
 // renderState writes the list of a state.
-func renderState(ctx context.Context, state string, p *Platform, format string, out io.Writer) error {
-	r := newRenderer(p, format)
+func renderState(ctx context.Context, state string, r *renderer, out io.Writer) error {
 	buffer := r.header(nil)
 	count := 0
-	err := eachRecord(state, func(_ schemas.ProfileID, record []byte) error {
+	err := eachRecord(state, func(id schemas.ProfileID, record []byte) error {
 		if count++; count%lookEvery == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		buffer = r.person(buffer, record)
-		_, err := out.Write(buffer)
+		var err error
+		if buffer, err = r.person(buffer, id, record); err != nil {
+			return err
+		}
+		_, err = out.Write(buffer)
 		buffer = buffer[:0]
 		return err
 	})
