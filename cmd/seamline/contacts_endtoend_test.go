@@ -26,7 +26,7 @@ func TestEndToEndContacts(t *testing.T) {
 			"address":{"city":"St. Louis","state":"Missouri","postalCode":"63101-1234","country":"United States"}}}`),
 		message(schemas.FeedClickstream, when(2), `{"type":"track","event":"Product Viewed","messageId":"m2","userId":"user-1","timestamp":"`+at(2)+`","properties":{"sku":"A"},
 			"context":{"location":{"country":"de"},"traits":{"firstName":"Valéry","city":"Bonn"},"device":{"id":"d-1","advertisingId":"AB1234CD-E123-12FA-B123-0123456789AB","adTrackingEnabled":true}}}`),
-		message(schemas.FeedClickstream, when(3), `{"type":"track","event":"Product Viewed","messageId":"m3","userId":"user-1","timestamp":"`+at(3)+`","properties":{"sku":"A"},
+		message(schemas.FeedClickstream, when(3), `{"type":"track","event":"Product Viewed","messageId":"m3","anonymousId":"anon-3","timestamp":"`+at(3)+`","properties":{"sku":"A"},
 			"context":{"device":{"id":"d-1","advertisingId":"AB1234CD-E123-12FA-B123-0123456789AB","adTrackingEnabled":false}}}`),
 		message(schemas.FeedPOS, when(4), `{"receipt_id":"R-1","store_id":"S-1","time":"`+at(4)+`","type":"sale","currency":"USD","total":"5.00","customer":{"email":"customer-18@example.com"}}`),
 	)
@@ -47,8 +47,8 @@ func TestEndToEndContacts(t *testing.T) {
 		{1, "birth_date", "user_id", "19970216", "", "", ""},
 		{1, "gender", "user_id", "f", "", "", ""},
 		{2, "city", "user_id", "bonn", "", "", ""}, // the name was told before
-		{2, "mobile_id", "user_id", mobile, "", "", mobile},
-		{3, "mobile_id", "user_id", "", "", "", ""}, // taken back
+		{2, "mobile_id", "device_id", mobile, "", "", mobile},
+		{3, "mobile_id", "device_id", "", "", "", ""}, // taken back
 		{4, "email", "email", "customer-18@example.com", "customer-18@example.com", "customer-18@example.com", ""},
 	}
 	for _, r := range rows {

@@ -37,7 +37,7 @@ const toldBytes = 4 * int64(unsafe.Sizeof(uint64(0))+unsafe.Sizeof(told{})+4)
 func toldKey(id uint32, kind schemas.ContactKind) uint64 { return uint64(id)<<8 | uint64(kind) }
 
 // tell makes rows of the contact data that the event is the first to say: of its e-mail addresses and phone numbers, each its own, and of
-// what traits say, which belongs to the event's head.
+// what traits say, which belongs to the event's head; an advertising id belongs to the event's device.
 func (s *Stage) tell(e *schemas.Event, head int) {
 	for i := range s.found {
 		c := &s.found[i]
@@ -55,8 +55,27 @@ func (s *Stage) tell(e *schemas.Event, head int) {
 		}
 	}
 	for i := range e.Contacts {
-		s.tellTrait(s.found[head].id, &e.Contacts[i], place)
+		c := &e.Contacts[i]
+		of := &s.found[head]
+		if c.Kind == schemas.ContactMobileID {
+			of = s.device(head)
+		}
+		if kind, ok := contactOf(of.ns); ok && kind == c.Kind {
+			continue // the identifier itself says more
+		}
+		s.tellTrait(of.id, c, place)
 	}
+}
+
+// device gives the identifier that an advertising id belongs to: the event's device where it has one that may link, so that who takes the id
+// of one device back keeps that of another; else the head.
+func (s *Stage) device(head int) *candidate {
+	for i := range s.found {
+		if c := &s.found[i]; c.ns.Name == schemas.NamespaceDeviceID && c.linkable() {
+			return c
+		}
+	}
+	return &s.found[head]
 }
 
 // contactOf gives the kind of contact data that a namespace's values are.
@@ -82,39 +101,49 @@ func (s *Stage) tellIdentifier(c *candidate, kind schemas.ContactKind) {
 	}
 }
 
+// tellTrait notes what an event says of a kind, and makes a row where that is new. What has not the form of its kind says nothing. What is
+// taken back before it was told makes no row, and is noted, so that something older that comes later does not count.
 func (s *Stage) tellTrait(id uint32, c *schemas.Contact, place contact.Place) {
 	key := toldKey(id, c.Kind)
-	t := s.g.told.Ref(key)
-	print := s.g.printContact(c, place)
-	if t == nil {
-		if c.Value == "" {
-			return // nothing to take back
-		}
-		s.g.told.Put(key, told{print: ^print})
-		t = s.g.told.Ref(key)
-	} else if e := s.event.Time; e < t.time() || e == t.time() && print == t.print {
-		return // something newer is known
+	t, print := s.g.told.Ref(key), s.g.printContact(c, place)
+	isFirst := t == nil
+	isNew := isFirst || t.print != print
+	if !isFirst && !s.counts(t, print, c.Kind) {
+		return
 	}
-	isNew := t.print != print
+	var said contact.Told
+	if isNew && c.Value != "" {
+		var ok bool
+		if said, ok = contact.Tell(c.Kind, c.Value, place); !ok {
+			return
+		}
+	}
+	if isFirst {
+		s.g.told.Put(key, told{})
+		t = s.g.told.Ref(key)
+	}
 	t.print = print
 	t.setTime(s.event.Time)
 	s.changeTold(t, key)
-	if !isNew {
-		return
-	}
-	if c.Value == "" {
-		s.addContact(id, c.Kind, s.event.Time, contact.Told{})
-		return
-	}
-	if said, ok := contact.Tell(c.Kind, c.Value, place); ok {
+	if isNew && (c.Value != "" || !isFirst) {
 		s.addContact(id, c.Kind, s.event.Time, said)
 	}
+}
+
+// counts tells whether the event at hand says something newer than what is known, in whatever order they came. Of what is said at one time,
+// what was taken back is taken back, and else the print decides.
+func (s *Stage) counts(t *told, print uint32, kind schemas.ContactKind) bool {
+	if at := s.event.Time; at != t.time() {
+		return at > t.time()
+	}
+	nothing := s.g.printContact(&schemas.Contact{Kind: kind}, contact.Place{})
+	return t.print != nothing && (print == nothing || print > t.print)
 }
 
 // printContact gives the print of a piece of contact data. What a region and a postal code mean depends on the country.
 func (g *graph) printContact(c *schemas.Contact, place contact.Place) uint32 {
 	k0, k1 := g.k0^uint64(c.Kind), g.k1
-	if c.Kind == schemas.ContactRegion || c.Kind == schemas.ContactPostal {
+	if c.Value != "" && (c.Kind == schemas.ContactRegion || c.Kind == schemas.ContactPostal) {
 		k1 ^= siphash.Hash(g.k0, g.k1, unsafe.Slice(unsafe.StringData(place.Country), len(place.Country)))
 	}
 	return uint32(siphash.Hash(k0, k1, unsafe.Slice(unsafe.StringData(c.Value), len(c.Value))))

@@ -1,6 +1,6 @@
 CREATE TABLE IF NOT EXISTS {database}.contacts {on_cluster}
 (
-    identifier_id UInt64 COMMENT 'Of an e-mail address or phone number: its own number in identifiers; of all else: that of the strongest identifier of the event that told it' CODEC(Delta, ZSTD(1)),
+    identifier_id UInt64 COMMENT 'Of an e-mail address or phone number: its own number in identifiers; of mobile_id: that of the device of the event that told it, where it has one; of all else: that of the strongest identifier of that event' CODEC(Delta, ZSTD(1)),
     kind LowCardinality(String) COMMENT 'What it is: email, phone, given_name, family_name, city, region, postal, country, birth_date, gender or mobile_id',
     time DateTime64(3, 'UTC') COMMENT 'Time of the event that told it; the newest of an identifier and kind counts' CODEC(Delta, ZSTD(1)),
     plain FixedString(32) COMMENT 'SHA-256 of the form that most platforms want; of a phone number the digits without a plus; all zero where there is none',
