@@ -32,7 +32,22 @@ func (c *Config) fileLists(platforms map[string]*Platform) ([]pattern, error) {
 	if len(formats) == 0 || slices.ContainsFunc(formats, func(f string) bool { return !slices.Contains(Formats(), f) }) {
 		return nil, fmt.Errorf("exports.files.formats %q: use some of %v", c.FilesFormats, Formats())
 	}
+	for _, p := range patterns {
+		if err := checkFormats(platforms[p.platform], formats); err != nil {
+			return nil, fmt.Errorf("exports.files.formats: %w", err)
+		}
+	}
 	return patterns, nil
+}
+
+// checkFormats finds formats that a platform does not take.
+func checkFormats(p *Platform, formats []string) error {
+	for _, f := range formats {
+		if !slices.Contains(p.Formats, f) {
+			return fmt.Errorf("%s takes %s, and not %s", p.Name, strings.Join(p.Formats, ", "), f)
+		}
+	}
+	return nil
 }
 
 func parsePattern(word string, platforms map[string]*Platform) (pattern, error) {
@@ -72,6 +87,13 @@ type ManifestFile struct {
 	SHA256 string `json:"sha256"`
 }
 
+// Modes of what is written for others to fetch: their group may read it.
+const (
+	modeFiles    fs.FileMode = 0o640
+	modeFilesDir fs.FileMode = 0o750
+	nameManifest             = "manifest.json"
+)
+
 // Target says what WriteTo writes.
 type Target struct {
 	Dir     string
@@ -85,27 +107,36 @@ func (x *Exporter) WriteFiles(ctx context.Context) error {
 	return err
 }
 
-// WriteTo makes lists anew and writes them to a directory: each file takes the place of the older one at once, and the manifest comes last.
+// WriteTo makes lists anew and writes them to a directory: each file takes the place of the older one at once, and the manifest comes last. Files
+// of lists that the target does not name are removed. A list that fails keeps its older files, and does not keep others from being written.
 func (x *Exporter) WriteTo(ctx context.Context, t Target) (*Manifest, error) {
-	lists, err := x.match(ctx, t.Lists)
+	audiences, err := x.Audiences(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(t.Dir, 0o700); err != nil {
+	lists, failed := x.match(audiences, t)
+	if err := os.MkdirAll(t.Dir, modeFilesDir); err != nil {
 		return nil, err
 	}
-	failed := x.Refresh(ctx, lists)
+	before := readManifest(t.Dir)
+	failed = errors.Join(failed, x.Refresh(ctx, lists))
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	m := &Manifest{Time: x.opt.Clock().UTC().Truncate(time.Millisecond), Lists: []ManifestList{}}
 	for _, l := range lists {
 		x.mu.Lock()
 		s := x.standing[l]
 		x.mu.Unlock()
 		if s == nil {
-			continue // failed says why
+			m.Lists = append(m.Lists, before[l]...) // failed says why; the files stay
+			continue
 		}
 		of, err := x.writeList(ctx, t, s)
 		if err != nil {
-			return nil, errors.Join(failed, err)
+			failed = errors.Join(failed, err)
+			m.Lists = append(m.Lists, before[l]...)
+			continue
 		}
 		m.Lists = append(m.Lists, of)
 	}
@@ -113,20 +144,57 @@ func (x *Exporter) WriteTo(ctx context.Context, t Target) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m, errors.Join(failed, writeSmall(filepath.Join(t.Dir, "manifest.json"), string(text)+"\n"))
+	failed = errors.Join(failed, removeOthers(t, lists))
+	return m, errors.Join(failed, writeSmall(filepath.Join(t.Dir, nameManifest), string(text)+"\n", modeFiles))
 }
 
-// match gives the lists that some patterns name.
-func (x *Exporter) match(ctx context.Context, names []string) ([]List, error) {
-	audiences, err := x.Audiences(ctx)
-	if err != nil {
-		return nil, err
+// readManifest gives what the manifest of a directory says of each list; nothing where there is none.
+func readManifest(dir string) map[List][]ManifestList {
+	var m Manifest
+	if text, err := os.ReadFile(filepath.Join(dir, nameManifest)); err != nil || json.Unmarshal(text, &m) != nil {
+		return nil
 	}
-	var lists []List
-	for _, word := range names {
+	before := map[List][]ManifestList{}
+	for _, of := range m.Lists {
+		l := List{of.Audience, of.Platform}
+		before[l] = append(before[l], of)
+	}
+	return before
+}
+
+// removeOthers removes the files of lists that are none of the target's: their audience is gone, rests, is held out, or the settings do not name
+// it any more. What is not named as a list, or has no checksum beside it, is not ours.
+func removeOthers(t Target, lists []List) error {
+	entries, err := os.ReadDir(t.Dir)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, e := range entries {
+		name, isSum := strings.CutSuffix(e.Name(), suffixSum)
+		part := strings.Split(name, ".")
+		if !isSum || len(part) != 3 || !audienceName.MatchString(part[0]) || !platformName.MatchString(part[1]) || !slices.Contains(Formats(), part[2]) {
+			continue
+		}
+		if slices.Contains(lists, List{part[0], part[1]}) && slices.Contains(t.Formats, part[2]) {
+			continue
+		}
+		path := filepath.Join(t.Dir, name)
+		failed = errors.Join(failed, remove(path), remove(path+suffixSum))
+	}
+	return failed
+}
+
+// match gives the lists that the patterns of a target name, and errors for those that name none.
+func (x *Exporter) match(audiences map[string]Audience, t Target) (lists []List, failed error) {
+	for _, word := range t.Lists {
 		p, err := parsePattern(word, x.platforms)
+		if err == nil {
+			err = checkFormats(x.platforms[p.platform], t.Formats)
+		}
 		if err != nil {
-			return nil, err
+			failed = errors.Join(failed, err)
+			continue
 		}
 		matched := false
 		for name, a := range audiences {
@@ -135,11 +203,11 @@ func (x *Exporter) match(ctx context.Context, names []string) ([]List, error) {
 			}
 		}
 		if !matched && audienceName.MatchString(p.audience) {
-			return nil, fmt.Errorf("%s: %w", word, ErrUnknown)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", word, ErrUnknown))
 		}
 	}
 	slices.SortFunc(lists, compareLists)
-	return slices.Compact(lists), nil
+	return slices.Compact(lists), failed
 }
 
 // writeList writes the files of one list, or removes them where nobody is to see it.
@@ -158,7 +226,7 @@ func (x *Exporter) writeList(ctx context.Context, t Target, s *Snapshot) (Manife
 		if err != nil {
 			return of, fmt.Errorf("write %s: %w", name, err)
 		}
-		sum, err := writeArtefact(path, func(out io.Writer) error { _, err := io.Copy(out, from.File); return err })
+		sum, err := writeArtefact(path, modeFiles, func(out io.Writer) error { _, err := io.Copy(out, from.File); return err })
 		from.Close()
 		if err != nil {
 			return of, fmt.Errorf("write %s: %w", name, err)

@@ -206,22 +206,29 @@ func (x *Exporter) finish(ctx context.Context, all []*making, batch uint64) erro
 	}
 	both, together := errgroup.WithContext(ctx)
 	both.Go(func() error { return x.ledger.write(together, changed) })
-	both.Go(func() error {
-		for _, m := range changed {
-			var err error
-			m.made.SHA256, err = writeArtefact(filepath.Join(m.dir, "list."+FormatCSV), func(out io.Writer) error {
-				return renderState(together, filepath.Join(m.dir, nameState), newRenderer(m.platform, FormatCSV, &x.vault), out)
-			})
-			if err != nil {
-				return fmt.Errorf("write the list %s: %w", m.List, err)
-			}
-		}
-		return nil
-	})
+	both.Go(func() error { return x.render(together, changed) })
 	if err := both.Wait(); err != nil {
 		return err
 	}
 	return x.publish(ctx, changed)
+}
+
+// render writes the files of lists that are given out most.
+func (x *Exporter) render(ctx context.Context, changed []*making) error {
+	writing, ctx := errgroup.WithContext(ctx)
+	writing.SetLimit(keepAtOnce)
+	for _, m := range changed {
+		writing.Go(func() (err error) {
+			m.made.SHA256, err = writeArtefact(filepath.Join(m.dir, "list."+FormatCSV), modeStore, func(out io.Writer) error {
+				return renderState(ctx, filepath.Join(m.dir, nameState), newRenderer(m.platform, FormatCSV, &x.vault), out)
+			})
+			if err != nil {
+				return fmt.Errorf("write the list %s: %w", m.List, err)
+			}
+			return nil
+		})
+	}
+	return writing.Wait()
 }
 
 // end completes what a pass has collected for a list, and says what the new snapshot is, where there is to be one.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -34,9 +35,10 @@ type store struct {
 const makingLocks = 64
 
 const (
-	nameTemporary = "tmp-"
-	suffixSum     = ".sha256"
-	suffixGzip    = ".gz"
+	modeStore     fs.FileMode = 0o600
+	nameTemporary             = "tmp-"
+	suffixSum                 = ".sha256"
+	suffixGzip                = ".gz"
 )
 
 // path is where a snapshot is.
@@ -138,7 +140,7 @@ func (s *store) open(ctx context.Context, of *Snapshot, p *Platform, format stri
 		defer plain.Close()
 		make = func(out io.Writer) error { return zip(ctx, plain, out) }
 	}
-	if _, err := writeArtefact(path, make); err != nil {
+	if _, err := writeArtefact(path, modeStore, make); err != nil {
 		return nil, fmt.Errorf("make %s of %s: %w", name, of.List, err)
 	}
 	return openArtefact(path)
@@ -154,6 +156,7 @@ func (s *store) lock(path string, isZipped bool) *sync.Mutex {
 	return &s.making[kind][sum.Sum32()%makingLocks]
 }
 
+// openArtefact opens a file with its checksum. One without it is as if it were not there: it is made anew.
 func openArtefact(path string) (*Artefact, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -170,11 +173,15 @@ func openArtefact(path string) (*Artefact, error) {
 		return nil, err
 	}
 	text, _, _ := strings.Cut(string(sum), " ")
-	return &Artefact{File: file, SHA256: strings.TrimSpace(text), Bytes: info.Size()}, nil
+	if b, err := hex.DecodeString(text); err != nil || len(b) != sha256.Size {
+		file.Close()
+		return nil, fmt.Errorf("%s holds no checksum, so that the file counts as missing: %w", path+suffixSum, fs.ErrNotExist)
+	}
+	return &Artefact{File: file, SHA256: text, Bytes: info.Size()}, nil
 }
 
-// writeArtefact writes a file beside its place, its checksum, and puts it there at last.
-func writeArtefact(path string, write func(io.Writer) error) (sum string, err error) {
+// writeArtefact writes a file beside its place, puts it there once it is on the disk, and then its checksum.
+func writeArtefact(path string, mode fs.FileMode, write func(io.Writer) error) (sum string, err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), nameTemporary)
 	if err != nil {
 		return "", err
@@ -182,25 +189,25 @@ func writeArtefact(path string, write func(io.Writer) error) (sum string, err er
 	defer os.Remove(file.Name())
 	out := &summing{to: file, hash: sha256.New()}
 	buffered := bufio.NewWriterSize(out, recordsBuffer)
-	if err := errors.Join(write(buffered), buffered.Flush(), file.Chmod(0o600), file.Close()); err != nil {
+	if err := errors.Join(write(buffered), buffered.Flush(), file.Chmod(mode), file.Sync(), file.Close()); err != nil {
 		return "", err
 	}
 	sum = checksum(out.hash.Sum(nil))
-	if err := writeSmall(path+suffixSum, sum+"  "+filepath.Base(path)+"\n"); err != nil {
+	if err := os.Rename(file.Name(), path); err != nil {
 		return "", err
 	}
-	return sum, os.Rename(file.Name(), path)
+	return sum, writeSmall(path+suffixSum, sum+"  "+filepath.Base(path)+"\n", mode)
 }
 
 // writeSmall writes a file so that nobody sees a part of it.
-func writeSmall(path, text string) error {
+func writeSmall(path, text string, mode fs.FileMode) error {
 	file, err := os.CreateTemp(filepath.Dir(path), nameTemporary)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(file.Name())
 	_, err = file.WriteString(text)
-	if err := errors.Join(err, file.Close()); err != nil {
+	if err := errors.Join(err, file.Chmod(mode), file.Sync(), file.Close()); err != nil {
 		return err
 	}
 	return os.Rename(file.Name(), path)
