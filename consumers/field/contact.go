@@ -21,7 +21,9 @@ var personKeys = foldedSet("account holder", "billing", "buyer", "clerk", "conta
 	"payer", "person", "profile", "receiver", "sender", "shipping", "traits", "user", "user traits", "visitor")
 
 // personalKeys are contact data only inside an object that describes a person; elsewhere a name is that of a product or a page.
-var personalKeys = foldedSet("avatar", "city", "first", "initials", "last", "name", "photo", "picture", "title", "website")
+var personalKeys = foldedSet("administrative district level 1", "avatar", "city", "city code", "first", "gender", "gender code", "initials", "last",
+	"locality", "locality code", "name", "photo", "physical city", "physical state", "picture", "province", "province code", "sex", "sex code",
+	"state", "state code", "title", "town", "town code", "website")
 
 // keyLengthMax bounds the keys that are folded; longer ones are judged by their last bytes.
 const keyLengthMax = 48

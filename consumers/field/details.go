@@ -39,6 +39,13 @@ var detailKeys = func() map[string]detail {
 	return byKey
 }()
 
+// IsDetail tells whether Details reads a member of this name in an object that describes a person, such as traits.
+func IsDetail(key string) bool {
+	var buffer [keyLengthMax]byte
+	_, known := detailKeys[string(foldKey(buffer[:0], key))]
+	return known
+}
+
 // addressKinds are the kinds that belong together: those of two addresses must not be mixed.
 const addressKinds = 1<<schemas.ContactCity | 1<<schemas.ContactRegion | 1<<schemas.ContactPostal | 1<<schemas.ContactCountry
 

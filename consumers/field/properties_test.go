@@ -23,6 +23,22 @@ func TestContact(t *testing.T) {
 	if !ContactOfPerson("name") || ContactOfPerson("plan") {
 		t.Error("a person's name is contact data and a plan is not")
 	}
+	for _, key := range []string{"gender", "Sex", "state", "stateCode", "province", "province_code", "town", "locality", "localityCode"} {
+		if !ContactOfPerson(key) || Contact(key) {
+			t.Errorf("%q is contact data of a person, and of nothing else", key)
+		}
+	}
+	for key, d := range detailKeys { // what is hashed must not stand beside its hash; a country names nobody
+		if !d.inside && d.kind != schemas.ContactCountry && !ContactOfPerson(key) {
+			t.Errorf("%q is read as %s, and stands in properties too", key, d.kind)
+		}
+		if !IsDetail(key) {
+			t.Errorf("IsDetail(%q) is false", key)
+		}
+	}
+	if IsDetail("plan") || !IsDetail("First_Name") {
+		t.Error("a plan is no detail of a person, and a first name is one")
+	}
 	for _, s := range []string{"customer-17@example.com", " customer-17@example.com ", "mailto:customer-17@example.com"} {
 		if !EmailLike(s) {
 			t.Errorf("EmailLike(%q) is false", s)
