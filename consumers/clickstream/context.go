@@ -124,6 +124,7 @@ func (c *context) readDevice(r *field.Reader) {
 // readTraits reads the traits of the person, and keeps them where they say more.
 func (c *context) readTraits(r *field.Reader) {
 	here := r.Here()
+	c.person.more = false // those of the batch may say more, and stay where these do not
 	if c.person.read(r); c.person.more && r.OK() {
 		c.traits = r.Since(here)
 	}
@@ -158,11 +159,21 @@ func (p *person) read(r *field.Reader) {
 		return
 	}
 	for r.Next() {
-		p.readMember(r)
+		p.readTrait(r)
 	}
 }
 
-// readMember reads or skips the current member of an object that describes a person.
+// readTrait reads or skips the current member of traits, and notes whether it says more of the person than has a field here.
+func (p *person) readTrait(r *field.Reader) {
+	p.more = p.more || field.IsDetail(r.Key)
+	if r.Key == "address" {
+		set(&p.country, field.Country(r.Member("country")))
+		return
+	}
+	p.readMember(r)
+}
+
+// readMember reads or skips a member that names a person, in traits and in properties.
 func (p *person) readMember(r *field.Reader) {
 	switch r.Key {
 	case "email", "emailAddress", "email_address":
@@ -171,14 +182,6 @@ func (p *person) readMember(r *field.Reader) {
 		set(&p.phone, r.First())
 	case "loyalty_id", "loyaltyId":
 		set(&p.loyalty, r.Text())
-	case "address":
-		p.more = true
-		set(&p.country, field.Country(r.Member("country")))
-	case "firstName", "first_name", "firstname", "givenName", "given_name", "lastName", "last_name", "lastname", "familyName", "family_name",
-		"birthday", "birthDate", "birth_date", "dateOfBirth", "date_of_birth", "gender", "city", "state", "zip", "zipCode", "zip_code",
-		"postalCode", "postal_code", "postcode", "country":
-		p.more = true
-		r.Skip()
 	default:
 		r.Skip()
 	}

@@ -115,7 +115,7 @@ func (f *facts) readTraits(s *scratch) {
 	for o := field.ObjectOf(s.call.traits); o.Next(); {
 		member := field.NewReader(o.Value, s.out)
 		member.Key = o.Key
-		f.person.readMember(&member)
+		f.person.readTrait(&member)
 		switch o.Key {
 		case "loyalty_id", "loyaltyId":
 			continue

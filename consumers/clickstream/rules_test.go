@@ -279,3 +279,33 @@ func TestHostileInputIsLinear(t *testing.T) {
 		"many keys":    `{"type":"page","userId":"x","properties":{` + goldentest.ManyKeys() + `"z":0}}`,
 	}, 5*time.Second)
 }
+
+// TestTraitsThatSayMore: whatever spelling details are read in makes traits be read for them, and a call's traits that say nothing of the
+// kind do not hide what those of its batch say.
+func TestTraitsThatSayMore(t *testing.T) {
+	t.Parallel()
+	f := func(value, want string) {
+		t.Helper()
+		out := decode(t, DefaultConfig(), []byte(value))
+		if len(out.Events) != 1 {
+			t.Fatalf("%s gives %d events", value, len(out.Events))
+		}
+		var got []string
+		for _, c := range out.Events[0].Contacts {
+			got = append(got, c.Kind.String()+"="+c.Value)
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("%s\n got %s\nwant %s", value, text, want)
+		}
+	}
+	for _, c := range [][2]string{{"surname", "family_name"}, {"fname", "given_name"}, {"Town", "city"}, {"province", "region"}, {"post-code", "postal"}, {"dob", "birth_date"},
+		{"sex", "gender"}, {"country_code", "country"}, {"stateCode", "region"}} {
+		f(`{"type":"identify","messageId":"m","userId":"customer-1","traits":{"`+c[0]+`":"x"}}`, c[1]+"=x")
+		f(`{"type":"page","messageId":"m","userId":"customer-1","context":{"traits":{"`+c[0]+`":"x"}}}`, c[1]+"=x")
+		f(`{"type":"track","event":"x","messageId":"m","userId":"customer-1","traits":{"`+c[0]+`":"x"}}`, c[1]+"=x")
+		f(`{"type":"track","event":"x","messageId":"m","userId":"customer-1","properties":{"`+c[0]+`":"x"}}`, "")
+	}
+	batch := `{"context":{"traits":{"firstName":"N","city":"Leeds"}},"batch":[{"type":"page","messageId":"m","userId":"customer-1","context":{"traits":%s}}]}`
+	f(fmt.Sprintf(batch, `{"plan":"gold"}`), "given_name=N city=Leeds")
+	f(fmt.Sprintf(batch, `{"city":"York"}`), "city=York")
+}
