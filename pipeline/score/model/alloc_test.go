@@ -7,8 +7,6 @@ func TestNoAllocation(t *testing.T) {
 	var features Features
 	m := newFTRL(t, DefaultRates)
 	c, sketch, shares := &Calibration{}, &Sketch{}, make([]float64, 3)
-	var clicks, sends [HoursPerWeek]uint32
-	prior := flat(t, 33, 0.05)
 	sums := []uint32{3 << 14, 1 << 14}
 	f := func(name string, work func()) {
 		t.Helper()
@@ -32,10 +30,7 @@ func TestNoAllocation(t *testing.T) {
 		c.Add(sink/2, true)
 	})
 	f("sketch", func() { sketch.Add(17, 1); sink = float64(sketch.Fifths().Of(12)) })
-	f("hours", func() {
-		sink = float64(prior.Best(clicks[:], sends[:]) + prior.Explore(clicks[:], sends[:], 7))
-		sink, _ = Circular(shares)
-	})
+	f("hours", func() { sink = ClickRate(2, 30, .02, 10) })
 	f("shares", func() { Shares(shares, []float64{1, 2, 3}, nil, 2); sink = NormalisedEntropy(shares) })
 	f("decay", func() {
 		d := Decay{Landmark: 5, HalfLife: 1000}

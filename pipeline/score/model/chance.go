@@ -6,9 +6,6 @@ import "math"
 // Generators, OOPSLA 2014). Different seeds give unrelated streams.
 type Chance struct{ State uint64 }
 
-// Seed joins two numbers, such as a person's hash and a week, into one seed.
-func Seed(a, b uint64) uint64 { return mix(a, b) }
-
 // Next gives 64 random bits.
 func (c *Chance) Next() uint64 {
 	c.State += 0x9E3779B97F4A7C15
