@@ -85,7 +85,10 @@ func (h *eventLog) each(leaf uint32, f func(index uint32, head *head)) {
 // add remembers an event. What ended before since is in no window any more.
 func (h *eventLog) add(to *head, o occurrence, since schemas.Time) {
 	h.insert(&to.exact, o)
-	if to.count++; to.count <= exactMax {
+	if to.count++; to.count%trimEvery == 0 {
+		to.count -= h.trim(&to.exact, since)
+	}
+	if to.count <= exactMax {
 		return
 	}
 	// The oldest goes to its day.
@@ -99,13 +102,24 @@ func (h *eventLog) add(to *head, o occurrence, since schemas.Time) {
 	if oldest.time > since {
 		h.addToDay(&to.days, oldest)
 	}
-	for at := &to.days; *at != 0; {
-		if e := h.entries.At(*at); e.time <= since {
-			h.release(at)
-		} else {
+	h.trim(&to.days, since)
+}
+
+// trimEvery is how many events of a leaf are remembered before those are looked for that no window can hold any more.
+const trimEvery = 8
+
+// trim takes what is not after an instant out of a list, newest first, and gives how many that were.
+func (h *eventLog) trim(at *uint32, since schemas.Time) (count uint32) {
+	for *at != 0 {
+		e := h.entries.At(*at)
+		if e.time > since {
 			at = &e.next
+			continue
 		}
+		h.release(at)
+		count++
 	}
+	return count
 }
 
 // insert puts an occurrence into a list, newest first.
