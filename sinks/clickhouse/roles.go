@@ -15,6 +15,7 @@ type role struct {
 	global  string // what views need that read dictionaries as tables: it lasts as long as a session
 	grants  []grant
 	filters []filter
+	ones    []string // settings that are 1 for the role, whatever a query says
 }
 
 // grant lets some tables or views be read, or dictionaries be looked up.
@@ -55,7 +56,7 @@ var roles = []role{
 		{tables: []string{"events"}, but: []string{"identifiers", "kafka_offset", "kafka_partition", "kafka_topic", "link_url"}},
 		{tables: []string{"order_lines"}},
 		{tables: lookUps}, {tables: lookUps, verb: "dictGet"},
-	}, filters: []filter{{"profiles", "has(mapValues(consent), 'granted')"}}},
+	}, filters: []filter{{"profiles", "has(mapValues(consent), 'granted')"}}, ones: []string{settingFinal, afterFinal}},
 	{suffix: "export", grants: []grant{
 		{tables: []string{"audience_changes", "audience_members", "audience_sizes", "audiences", "contacts", "export_changes", "export_snapshots"}},
 		{tables: []string{"profiles"}, columns: []string{"profile_id", "consent", "country", "deleted", "version"}},
@@ -100,30 +101,38 @@ func (r *role) privileges(database string, columns map[string][]string) string {
 	return strings.Join(parts, ", ")
 }
 
-// statements make a role what it should be, whatever it was. The policy for all others comes before that of the role, so that nobody is
-// left without rows in between.
-func (r *role) statements(cfg *Config, columns map[string][]string, hasSetting bool) []string {
+// statements make a role what it should be, whatever it was. What narrows it comes before what it is granted, so that a failure half way
+// leaves a role that may read nothing, and the policy for all others before that of the role, so that nobody is left without rows.
+func (r *role) statements(cfg *Config, columns map[string][]string, settings []string) []string {
 	onCluster := ""
 	if cfg.Cluster != "" {
 		onCluster = " ON CLUSTER `" + cfg.Cluster + "`"
 	}
 	name := r.name(cfg.Database)
-	all := []string{"CREATE ROLE IF NOT EXISTS " + name + onCluster,
-		"GRANT" + onCluster + " " + r.privileges(cfg.Database, columns) + " TO " + name + " WITH REPLACE OPTION"}
+	all := []string{"CREATE ROLE IF NOT EXISTS " + name + onCluster}
 	for _, f := range r.filters {
 		policy := func(of, condition, to string) string {
 			return fmt.Sprintf("CREATE ROW POLICY OR REPLACE %s%s ON %s.%s USING %s TO %s", of, onCluster, cfg.Database, f.table, condition, to)
 		}
 		all = append(all, policy(name+"_not", "1", "ALL EXCEPT "+name), policy(name, f.condition, name))
 	}
-	if len(r.filters) > 0 && hasSetting { // what was true of a person before must not let the newest row through, nor hide it
-		all = append(all, "ALTER ROLE "+name+onCluster+" SETTINGS "+afterFinal+" = 1")
+	var ones []string
+	for _, setting := range r.ones {
+		if slices.Contains(settings, setting) {
+			ones = append(ones, setting+" = 1 CONST")
+		}
 	}
-	return all
+	if len(ones) > 0 {
+		all = append(all, "ALTER ROLE "+name+onCluster+" SETTINGS "+strings.Join(ones, ", "))
+	}
+	return append(all, "GRANT"+onCluster+" "+r.privileges(cfg.Database, columns)+" TO "+name+" WITH REPLACE OPTION")
 }
 
-// afterFinal is the setting that lets filters look at the newest row of a person only.
-const afterFinal = "apply_row_policy_after_final"
+// The settings that let filters look at the newest row of a person only: what was true before must not let that row through, nor hide it.
+const (
+	settingFinal = "final"
+	afterFinal   = "apply_row_policy_after_final"
+)
 
 // The values of clickhouse.roles.
 const (
@@ -145,14 +154,14 @@ func (m *migrator) grantRoles(ctx context.Context) error {
 	if m.cfg.Roles == rolesOff {
 		return nil
 	}
-	columns, hasSetting, err := m.readable(ctx)
+	columns, settings, err := m.readable(ctx)
 	if err != nil {
 		return err
 	}
 	var names []string
 	for i := range roles {
 		names = append(names, roles[i].name(m.cfg.Database))
-		for _, sql := range roles[i].statements(&m.cfg, columns, hasSetting) {
+		for _, sql := range roles[i].statements(&m.cfg, columns, settings) {
 			err := m.conn.Exec(ctx, sql)
 			if err == nil {
 				continue
@@ -169,27 +178,35 @@ func (m *migrator) grantRoles(ctx context.Context) error {
 	return nil
 }
 
-// readable gives the columns of every table, view and dictionary, and whether the server has the setting of filters.
-func (m *migrator) readable(ctx context.Context) (columns map[string][]string, hasSetting bool, err error) {
-	rows, err := m.conn.Query(ctx, "SELECT table, name FROM system.columns WHERE database = "+quote(m.cfg.Database)+" ORDER BY table, position")
+// readable gives the columns of every table, view and dictionary, and which of the settings of roles the server has.
+func (m *migrator) readable(ctx context.Context) (columns map[string][]string, settings []string, err error) {
+	columns = map[string][]string{}
+	err = m.pairs(ctx, "SELECT table, name FROM system.columns WHERE database = "+quote(m.cfg.Database)+" ORDER BY table, position",
+		func(table, name string) { columns[table] = append(columns[table], name) })
 	if err != nil {
-		return nil, false, fmt.Errorf("read the columns: %w", err)
+		return nil, nil, fmt.Errorf("read the columns: %w", err)
+	}
+	err = m.pairs(ctx, "SELECT name, '' FROM system.settings WHERE name IN ("+quote(settingFinal)+", "+quote(afterFinal)+")",
+		func(name, _ string) { settings = append(settings, name) })
+	if err != nil {
+		return nil, nil, fmt.Errorf("look for settings: %w", err)
+	}
+	return columns, settings, nil
+}
+
+// pairs calls found for each row of two texts.
+func (m *migrator) pairs(ctx context.Context, sql string, found func(first, second string)) error {
+	rows, err := m.conn.Query(ctx, sql)
+	if err != nil {
+		return err
 	}
 	defer rows.Close()
-	columns = map[string][]string{}
 	for rows.Next() {
-		var table, name string
-		if err := rows.Scan(&table, &name); err != nil {
-			return nil, false, fmt.Errorf("read the columns: %w", err)
+		var first, second string
+		if err := rows.Scan(&first, &second); err != nil {
+			return err
 		}
-		columns[table] = append(columns[table], name)
+		found(first, second)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, false, fmt.Errorf("read the columns: %w", err)
-	}
-	var n uint64
-	if err := m.conn.QueryRow(ctx, "SELECT count() FROM system.settings WHERE name = "+quote(afterFinal)).Scan(&n); err != nil {
-		return nil, false, fmt.Errorf("look for a setting: %w", err)
-	}
-	return columns, n > 0, nil
+	return rows.Err()
 }
