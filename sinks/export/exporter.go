@@ -147,12 +147,10 @@ func (x *Exporter) askFor(ctx context.Context, list List) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.known[list] {
-		x.known[list] = true
-		select {
-		case x.wake <- struct{}{}:
-		default:
-		}
+	x.known[list] = true
+	select {
+	case x.wake <- struct{}{}:
+	default: // it is woken already
 	}
 	return ErrNotYet
 }
@@ -195,7 +193,7 @@ func (x *Exporter) readAudiences(ctx context.Context) (map[string]Audience, erro
 	var changed proto.ColInt64
 	sql := fmt.Sprintf("SELECT CAST(audience AS String) AS a, members AS n, toUnixTimestamp64Milli(last_change) AS t FROM %s.audience_sizes", x.opt.Database)
 	err := each(ctx, x.opt.Dial, sql, proto.Results{{Name: "a", Data: &name}, {Name: "n", Data: &size}, {Name: "t", Data: &changed}}, func(row int) error {
-		found[name.Row(row)] = Audience{Name: name.Row(row), IsActive: true, Size: size.Row(row), Changed: time.UnixMilli(changed.Row(row)).UTC()}
+		found[name.Row(row)] = Audience{Name: name.Row(row), Size: size.Row(row), Changed: time.UnixMilli(changed.Row(row)).UTC()}
 		return nil
 	})
 	if err != nil {
@@ -212,6 +210,9 @@ func (x *Exporter) readAudiences(ctx context.Context) (map[string]Audience, erro
 	return found, err
 }
 
+// wakeGap is how far apart turns are that somebody's question began, at least: a list that fails is not tried all the time.
+const wakeGap = time.Second
+
 // Run keeps lists up until ctx ends: those that were asked for, those of the ledger, and those that settings write to files. Only a process that
 // leads makes them; others take over what the ledger says.
 func (x *Exporter) Run(ctx context.Context, leads func() bool) {
@@ -220,6 +221,7 @@ func (x *Exporter) Run(ctx context.Context, leads func() bool) {
 	var files time.Time
 	isAll := true
 	for {
+		began := time.Now()
 		if err := x.turn(ctx, leads(), isAll); err != nil && ctx.Err() == nil {
 			x.opt.Log.Warn("could not make lists of audiences; those that stand stay", "err", err)
 		}
@@ -234,6 +236,11 @@ func (x *Exporter) Run(ctx context.Context, leads func() bool) {
 			isAll = true
 		case <-x.wake:
 			isAll = false
+			select {
+			case <-time.After(wakeGap - time.Since(began)):
+			case <-ctx.Done():
+				return
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -242,18 +249,45 @@ func (x *Exporter) Run(ctx context.Context, leads func() bool) {
 
 // turn takes over what the ledger says and, where the process leads, makes lists anew: all that are kept up, or those that do not stand yet.
 func (x *Exporter) turn(ctx context.Context, isLeading, isAll bool) error {
+	return x.locked(ctx, func() []List {
+		if !isLeading {
+			return nil
+		}
+		return x.keptUp(isAll)
+	})
+}
+
+// locked makes the lists anew that wanted gives, while no other process uses the directory, and removes what is not needed any more. A list that
+// cannot be taken over does not keep others from being made.
+func (x *Exporter) locked(ctx context.Context, wanted func() []List) error {
 	unlock, err := lockDir(ctx, x.cfg.Dir)
 	if err != nil {
 		return fmt.Errorf("exports.dir: %w", err)
 	}
 	defer unlock()
-	if err := x.takeOver(ctx); err != nil {
+	defer x.sweep()
+	failed, err := x.takeOver(ctx)
+	if err != nil && len(failed) == 0 {
 		return err
 	}
-	if !isLeading {
-		return nil
+	lists := slices.DeleteFunc(wanted(), func(l List) bool { return slices.Contains(failed, l) })
+	if len(lists) == 0 {
+		return err
 	}
-	return x.refreshAll(ctx, x.keptUp(isAll))
+	return errors.Join(err, x.refreshAll(ctx, lists))
+}
+
+// sweep removes what standing lists have replaced long enough ago.
+func (x *Exporter) sweep() {
+	x.mu.Lock()
+	standing := slices.Collect(maps.Values(x.standing))
+	x.mu.Unlock()
+	before := x.opt.Clock().Add(-x.cfg.Keep)
+	for _, s := range standing {
+		if err := x.store.sweep(s, before); err != nil {
+			x.opt.Log.Warn("could not remove old lists", "audience", s.Audience, "platform", s.Platform, "err", err)
+		}
+	}
 }
 
 // keptUp gives the lists that are kept up, in order, or those of them that do not stand yet.
@@ -271,24 +305,15 @@ func (x *Exporter) Refresh(ctx context.Context, lists []List) error {
 			return fmt.Errorf("%s: %w", l, ErrUnknown)
 		}
 	}
-	unlock, err := lockDir(ctx, x.cfg.Dir)
-	if err != nil {
-		return fmt.Errorf("exports.dir: %w", err)
-	}
-	defer unlock()
-	if err := x.takeOver(ctx); err != nil {
-		return err
-	}
-	return x.refreshAll(ctx, slices.SortedFunc(slices.Values(lists), compareLists))
+	return x.locked(ctx, func() []List { return slices.SortedFunc(slices.Values(lists), compareLists) })
 }
 
-// takeOver makes the snapshots stand that the ledger has, and makes those anew from it whose files are not here.
-func (x *Exporter) takeOver(ctx context.Context) error {
+// takeOver makes the snapshots stand that the ledger has, and makes those anew from it whose files are not here. It tells of which lists that failed.
+func (x *Exporter) takeOver(ctx context.Context) (failed []List, err error) {
 	newest, err := x.ledger.newest(ctx, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var failed error
 	for _, s := range newest {
 		if x.platforms[s.Platform] == nil || !audienceName.MatchString(s.Audience) {
 			continue // of a setting that is gone
@@ -301,14 +326,17 @@ func (x *Exporter) takeOver(ctx context.Context) error {
 			continue
 		}
 		if !x.store.has(s) {
-			if err := x.rebuild(ctx, s); err != nil {
-				failed = errors.Join(failed, err)
+			if wrong := x.rebuild(ctx, s); wrong != nil {
+				failed, err = append(failed, s.List), errors.Join(err, wrong)
 				continue
 			}
 		}
+		if old != nil && old.ID != s.ID {
+			x.store.replaced(old, x.opt.Clock())
+		}
 		x.stand(s)
 	}
-	return failed
+	return failed, err
 }
 
 // stand makes a snapshot the one that is given out.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/seamline/seamline/schemas"
@@ -19,6 +20,17 @@ const (
 	recordsBuffer  = 64 << 10
 	recordBytesMax = 8 << 20
 )
+
+// errDamaged means that a file of records cannot be read to its end. The ledger has what stood in it.
+var errDamaged = errors.New("a file of records is damaged")
+
+// damaged says what is wrong with a file. Errors of the disk are not the file's.
+func damaged(path string, err error) error {
+	if err == nil || errors.Is(err, errRecord) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w (%v)", path, errDamaged, err)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
 
 // recordWriter writes a file of records.
 type recordWriter struct {
@@ -91,13 +103,13 @@ func openRecords(path string) (*recordReader, error) {
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, damaged(path, err)
 	}
 	r := &recordReader{file: file, in: bufio.NewReaderSize(file, recordsBuffer)}
 	magic := make([]byte, len(recordsMagic))
 	if _, err := io.ReadFull(r.in, magic); err != nil || string(magic) != recordsMagic {
 		file.Close()
-		return nil, fmt.Errorf("%s is no file of records", path)
+		return nil, damaged(path, err)
 	}
 	if err := r.next(); err != nil {
 		file.Close()
@@ -114,18 +126,18 @@ func (r *recordReader) next() error {
 	}
 	var head [16 + 4]byte
 	if _, err := io.ReadFull(r.in, head[:]); err != nil {
-		return fmt.Errorf("%s: %w", r.file.Name(), err)
+		return damaged(r.file.Name(), err)
 	}
 	length := binary.LittleEndian.Uint32(head[16:])
 	if length == recordsEnd {
 		var count [8]byte
 		if _, err := io.ReadFull(r.in, count[:]); err != nil || binary.LittleEndian.Uint64(count[:]) != r.count {
-			return fmt.Errorf("%s has %d records and says otherwise", r.file.Name(), r.count)
+			return damaged(r.file.Name(), err)
 		}
 		return nil
 	}
 	if length > recordBytesMax {
-		return fmt.Errorf("%s: %w", r.file.Name(), errRecord)
+		return damaged(r.file.Name(), errRecord)
 	}
 	copy(r.id[:], head[:16])
 	if cap(r.record) < int(length) {
@@ -133,10 +145,10 @@ func (r *recordReader) next() error {
 	}
 	r.record = r.record[:length]
 	if _, err := io.ReadFull(r.in, r.record); err != nil {
-		return fmt.Errorf("%s: %w", r.file.Name(), err)
+		return damaged(r.file.Name(), err)
 	}
 	if err := checkKeys(r.record); err != nil {
-		return fmt.Errorf("%s: %w", r.file.Name(), err)
+		return damaged(r.file.Name(), err)
 	}
 	r.count, r.has = r.count+1, true
 	return nil

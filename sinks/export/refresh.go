@@ -43,7 +43,7 @@ func (x *Exporter) refreshAll(ctx context.Context, lists []List) error {
 	}
 	var failed error
 	for some := range slices.Chunk(lists, listsPerPass) {
-		if err := x.refresh(ctx, audiences, some); err != nil {
+		if err := x.refreshMended(ctx, audiences, some); err != nil {
 			failed = errors.Join(failed, err)
 			x.metrics.failures.Add(float64(len(some)))
 		}
@@ -52,6 +52,57 @@ func (x *Exporter) refreshAll(ctx context.Context, lists []List) error {
 		}
 	}
 	return failed
+}
+
+// listError tells which list of a pass could not be made.
+type listError struct {
+	list List
+	err  error
+}
+
+// Error says what failed.
+func (e *listError) Error() string { return fmt.Sprintf("make %s: %v", e.list, e.err) }
+
+// Unwrap gives the cause.
+func (e *listError) Unwrap() error { return e.err }
+
+// refreshMended makes some lists in one pass. Where the standing one of a list is damaged it is made anew from the ledger, and the pass begins
+// again; a list of which that fails is left out.
+func (x *Exporter) refreshMended(ctx context.Context, audiences map[string]Audience, lists []List) error {
+	lists = slices.Clone(lists)
+	tried := map[List]bool{}
+	var failed error
+	for len(lists) > 0 {
+		err := x.refresh(ctx, audiences, lists)
+		var of *listError
+		if !errors.Is(err, errDamaged) || !errors.As(err, &of) {
+			return errors.Join(failed, err)
+		}
+		x.opt.Log.Warn("the standing list is damaged and is made anew from the ledger", "audience", of.list.Audience, "platform", of.list.Platform, "err", err)
+		if !tried[of.list] {
+			if err = x.mend(ctx, of.list); err == nil {
+				tried[of.list] = true
+				continue
+			}
+		}
+		failed = errors.Join(failed, err)
+		lists = slices.DeleteFunc(lists, func(l List) bool { return l == of.list })
+	}
+	return failed
+}
+
+// mend makes the files of a standing list anew from the ledger.
+func (x *Exporter) mend(ctx context.Context, list List) error {
+	x.mu.Lock()
+	s := x.standing[list]
+	x.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	if err := os.RemoveAll(x.store.path(s)); err != nil {
+		return err
+	}
+	return x.rebuild(ctx, s)
 }
 
 // refresh makes some lists in one pass.
@@ -81,7 +132,7 @@ func (x *Exporter) refresh(ctx context.Context, audiences map[string]Audience, l
 		for _, at := range who.audiences {
 			for _, m := range byAudience[at] {
 				if err := x.offer(m, who); err != nil {
-					return err
+					return &listError{m.List, err}
 				}
 			}
 		}
@@ -142,7 +193,7 @@ func (x *Exporter) prepare(p *pass, audiences map[string]Audience, lists []List)
 		}
 		if err != nil {
 			_ = os.RemoveAll(m.dir) // the error before counts
-			return all, fmt.Errorf("make %s: %w", l, err)
+			return all, &listError{l, err}
 		}
 		all = append(all, m)
 	}
@@ -195,7 +246,7 @@ func (x *Exporter) finish(ctx context.Context, all []*making, batch uint64) erro
 	var changed []*making
 	for _, m := range all {
 		if err := x.end(ctx, m, batch); err != nil {
-			return fmt.Errorf("make %s: %w", m.List, err)
+			return &listError{m.List, err}
 		}
 		if m.made != nil {
 			changed = append(changed, m)
@@ -326,9 +377,6 @@ func (x *Exporter) succeed(m *making) {
 	x.opt.Log.Info("made a list", "audience", s.Audience, "platform", s.Platform, "people", s.People, "adds", s.Adds, "removes", s.Removes, "batch", s.Batch)
 	now := x.opt.Clock()
 	if m.before != nil {
-		_ = os.Chtimes(x.store.path(m.before), now, now) // it is kept from now on
-	}
-	if err := x.store.sweep(s, now.Add(-x.cfg.Keep)); err != nil {
-		x.opt.Log.Warn("could not remove old lists", "audience", s.Audience, "platform", s.Platform, "err", err)
+		x.store.replaced(m.before, now)
 	}
 }

@@ -83,6 +83,11 @@ func syncFile(path string) error {
 	return errors.Join(file.Sync(), file.Close())
 }
 
+// replaced notes that a snapshot is kept from now on, and no longer than that.
+func (s *store) replaced(of *Snapshot, now time.Time) {
+	_ = os.Chtimes(s.path(of), now, now) // without it the snapshot goes sooner
+}
+
 // sweep removes what no list needs: what crashes left, and snapshots that a newer one replaced long enough ago.
 func (s *store) sweep(standing *Snapshot, before time.Time) error {
 	entries, err := os.ReadDir(s.listPath(standing.List))
@@ -141,6 +146,9 @@ func (s *store) open(ctx context.Context, of *Snapshot, p *Platform, format stri
 		make = func(out io.Writer) error { return zip(ctx, plain, out) }
 	}
 	if _, err := writeArtefact(path, modeStore, make); err != nil {
+		if errors.Is(err, errDamaged) {
+			_ = os.Remove(filepath.Join(s.path(of), nameState)) // so that the next turn makes it anew; the error tells
+		}
 		return nil, fmt.Errorf("make %s of %s: %w", name, of.List, err)
 	}
 	return openArtefact(path)

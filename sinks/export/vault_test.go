@@ -117,7 +117,7 @@ func TestDecryptedValuesAreKeptSealed(t *testing.T) {
 	csv := w.list(x, l, FormatCSV)
 	w.cfg.Dir += "-other"
 	y := w.exporter()
-	if err := y.takeOver(t.Context()); err != nil {
+	if _, err := y.takeOver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.list(y, l, FormatCSV); got != csv {
