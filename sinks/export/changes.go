@@ -43,18 +43,22 @@ func (x *Exporter) Changes(ctx context.Context, list List, since string, limit i
 	if err != nil && (standing == nil || since == "") {
 		return nil, err // whoever follows a list that became too small is told whom to remove
 	}
-	after := uint64(0)
+	from := cursor{}
 	if since != "" {
-		if after, err = x.parseCursor(list, since); err != nil {
+		if from, err = x.parseCursor(list, since); err != nil {
 			return nil, err
 		}
 	}
+	after := from.sequence
 	floor, err := x.floor(ctx, list)
 	if err != nil {
 		return nil, err
 	}
 	if after < floor || after > standing.Sequence {
 		return nil, ErrGone
+	}
+	if err := x.checkCursor(ctx, standing, from); err != nil {
+		return nil, err
 	}
 	answer := &Changes{Audience: list.Audience, Platform: list.Platform, Snapshot: standing.Number, Changes: []Change{}}
 	upTo := min(standing.Sequence, after+uint64(limit))
@@ -63,12 +67,22 @@ func (x *Exporter) Changes(ctx context.Context, list List, since string, limit i
 			return nil, err
 		}
 	}
-	answer.Next, answer.More = x.cursor(list, upTo), upTo < standing.Sequence
+	next, err := x.cursorAt(ctx, standing, upTo)
+	if err != nil {
+		return nil, err
+	}
+	answer.Next, answer.More = x.seal(list, next), upTo < standing.Sequence
 	return answer, nil
 }
 
 // Cursor gives the cursor that stands behind all changes of a snapshot: whoever has its list goes on from there.
-func (x *Exporter) Cursor(s *Snapshot) string { return x.cursor(s.List, s.Sequence) }
+func (x *Exporter) Cursor(s *Snapshot) string {
+	c := cursor{sequence: s.Sequence}
+	if s.Sequence > 0 {
+		copy(c.snapshot[:], s.ID[:])
+	}
+	return x.seal(s.List, c)
+}
 
 // floor is the sequence that the oldest cursor of a list may have, and when that was found.
 type floor struct {
@@ -139,16 +153,56 @@ func (x *Exporter) readChanges(ctx context.Context, list List, after, upTo uint6
 	return changes, nil
 }
 
-// Sizes of a cursor: a version, the sequence, and a code that only we can make.
+// cursor says behind which change somebody stands.
+type cursor struct {
+	sequence uint64
+	snapshot [cursorID]byte // begin of the id of the snapshot that has the change; zero before the first change
+}
+
+// Sizes of a cursor: a version, the sequence, the snapshot, and a code that only we can make.
 const (
-	cursorVersion = 1
-	cursorPlain   = 1 + 8
+	cursorVersion = 2
+	cursorID      = 8
+	cursorPlain   = 1 + 8 + cursorID
 	cursorMAC     = 16
 )
 
-func (x *Exporter) cursor(list List, sequence uint64) string {
-	plain := binary.BigEndian.AppendUint64([]byte{cursorVersion}, sequence)
+func (x *Exporter) seal(list List, c cursor) string {
+	plain := append(binary.BigEndian.AppendUint64([]byte{cursorVersion}, c.sequence), c.snapshot[:]...)
 	return base64.RawURLEncoding.EncodeToString(append(plain, x.cursorCode(list, plain)...))
+}
+
+// cursorAt gives the cursor behind a change that counts.
+func (x *Exporter) cursorAt(ctx context.Context, standing *Snapshot, sequence uint64) (c cursor, err error) {
+	c.sequence = sequence
+	switch {
+	case sequence == 0:
+		return c, nil
+	case sequence >= standing.First && sequence <= standing.Sequence:
+		copy(c.snapshot[:], standing.ID[:])
+		return c, nil
+	}
+	var id proto.ColUUID
+	sql := fmt.Sprintf("SELECT snapshot AS i FROM %s.export_snapshots FINAL WHERE %s AND first <= %d AND sequence >= %d LIMIT 1", x.opt.Database, standing.where(), sequence, sequence)
+	err = x.ask(ctx, sql, proto.Results{{Name: "i", Data: &id}}, func(row int) error {
+		found := id.Row(row)
+		copy(c.snapshot[:], found[:])
+		return nil
+	})
+	if err != nil {
+		return c, fmt.Errorf("read which list has change %d: %w", sequence, err)
+	}
+	return c, nil
+}
+
+// checkCursor makes sure that the change which a cursor stands behind still counts: the ledger may have been replaced by an older one of a backup,
+// and have other changes under the same numbers.
+func (x *Exporter) checkCursor(ctx context.Context, standing *Snapshot, given cursor) error {
+	is, err := x.cursorAt(ctx, standing, given.sequence)
+	if err == nil && is != given {
+		return ErrGone
+	}
+	return err
 }
 
 func (x *Exporter) cursorCode(list List, plain []byte) []byte {
@@ -158,30 +212,34 @@ func (x *Exporter) cursorCode(list List, plain []byte) []byte {
 	return mac.Sum(nil)[:cursorMAC]
 }
 
-func (x *Exporter) parseCursor(list List, text string) (uint64, error) {
+func (x *Exporter) parseCursor(list List, text string) (c cursor, err error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(b) != cursorPlain+cursorMAC || b[0] != cursorVersion || !hmac.Equal(b[cursorPlain:], x.cursorCode(list, b[:cursorPlain])) {
-		return 0, ErrCursor
+		return c, ErrCursor
 	}
-	return binary.BigEndian.Uint64(b[1:]), nil
+	c.sequence = binary.BigEndian.Uint64(b[1:])
+	copy(c.snapshot[:], b[1+8:])
+	return c, nil
 }
 
 // idleMax is how many connections wait for the next question.
 const idleMax = 4
 
-// ask runs a small query on a connection that stays open for the next. One that broke while nobody used it is replaced once.
+// ask runs a small query on a connection that stays open for the next. One that broke while nobody used it is replaced, unless it gave f a row.
 func (x *Exporter) ask(ctx context.Context, sql string, result proto.Results, f func(row int) error) error {
+	isGiven := false
+	give := func(row int) error { isGiven = true; return f(row) }
 	for {
 		client, isUsed, err := x.take(ctx)
 		if err != nil {
 			return err
 		}
-		if err = eachBy(ctx, client, ch.Query{Body: sql, Settings: glance, Result: result}, f); err == nil {
+		if err = eachBy(ctx, client, ch.Query{Body: sql, Settings: glance, Result: result}, give); err == nil {
 			x.give(client)
 			return nil
 		}
 		_ = client.Close() // its outcome is known
-		if !isUsed || ctx.Err() != nil || ch.IsException(err) {
+		if !isUsed || isGiven || ctx.Err() != nil || ch.IsException(err) {
 			return err
 		}
 	}

@@ -129,7 +129,7 @@ func TestDecryptedValuesAreKeptSealed(t *testing.T) {
 	z.platforms["google"].MinSize = 0
 	w.now = w.now.Add(time.Minute)
 	w.refresh(z, l)
-	page, err = z.Changes(t.Context(), l, z.cursor(l, 7), 100)
+	page, err = z.Changes(t.Context(), l, x.Cursor(s), 100)
 	if err != nil || len(page.Changes) != 10 || strings.Contains(fmt.Sprint(page.Changes), "postal") {
 		t.Errorf("changes are %+v: %v", page, err)
 	}
