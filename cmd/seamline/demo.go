@@ -14,10 +14,12 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"gopkg.in/yaml.v3"
 
 	"github.com/seamline/seamline/deploy/local"
 	"github.com/seamline/seamline/deploy/shoppers"
 	"github.com/seamline/seamline/sinks/clickhouse"
+	"github.com/seamline/seamline/sinks/export"
 )
 
 // demo is one run of `seamline demo`.
@@ -27,6 +29,7 @@ type demo struct {
 	rate     float64
 	span     time.Duration // 0: until a signal
 	seed     uint64
+	token    string // with which lists can be pulled
 	local    local.Config
 
 	out      io.Writer
@@ -94,10 +97,28 @@ func (d *demo) run(ctx context.Context) error {
 	d.settings.StateDir = filepath.Join(a.DataDir, "state")
 	d.settings.Identity.Key = "seamline demo"
 	d.settings.Decode.BytesMax = 500_000 // small enough for the broker to take a larger one, which must be refused
+	if err := d.credential(); err != nil {
+		return err
+	}
 	if err := d.settings.validate(); err != nil {
 		return err
 	}
 	return d.play(ctx)
+}
+
+// credential makes one with which all lists can be pulled while the demo runs.
+func (d *demo) credential() error {
+	token, secret, err := export.NewSecret(export.KindBearer)
+	if err != nil {
+		return err
+	}
+	c := export.Credential{Name: "demo", Kind: export.KindBearer, Audiences: []string{"*"}, Platforms: []string{"google", "meta", "generic"}, Secrets: []export.Secret{secret}}
+	text, err := yaml.Marshal(map[string]any{"credentials": []export.Credential{c}})
+	if err != nil {
+		return err
+	}
+	d.token, d.settings.Exports.Credentials = token, filepath.Join(d.local.DataDir, "credentials.yaml")
+	return os.WriteFile(d.settings.Exports.Credentials, text, 0o600)
 }
 
 // play runs pipeline and traffic side by side until the span ends, ctx does, or either fails.
@@ -306,7 +327,9 @@ func (d *demo) goOn(httpAddr string) {
   clickhouse client --host %s --port %s --database %s --query "SELECT * FROM customers LIMIT 3 FORMAT Vertical"
   curl '%s/?database=%s' --data-binary 'SELECT * FROM customers LIMIT 3 FORMAT Vertical'
   kcat -b %s -t %s -C -o beginning -c 3 -f '%%k %%h %%s\n'
+  curl -H 'Authorization: Bearer %s' http://%s/v1/audiences
+  curl -H 'Authorization: Bearer %s' http://%s/v1/audiences/social_seed_buyers/export/google.csv   # as Google would pull it; at first it says when to come again
   curl http://%s/metrics
 
-`, host, port, d.settings.ClickHouse.Database, a.ClickHouseHTTP, d.settings.ClickHouse.Database, a.Kafka, d.settings.Kafka.Audiences, httpAddr)
+`, host, port, d.settings.ClickHouse.Database, a.ClickHouseHTTP, d.settings.ClickHouse.Database, a.Kafka, d.settings.Kafka.Audiences, d.token, httpAddr, d.token, httpAddr, httpAddr)
 }

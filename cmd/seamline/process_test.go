@@ -405,7 +405,7 @@ func TestEverySettingHasThreeNames(t *testing.T) {
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	out, errs, code := seamline(t, "demo", "--for", "9s", "--shoppers", "900", "--history", "96h", "--rate", "50")
-	for _, want := range []string{"Customers across channels", "Cart abandoners", "The funnel", "clickhouse client --host 127.0.0.1", "kcat -b 127.0.0.1", "/metrics",
+	for _, want := range []string{"Customers across channels", "Cart abandoners", "The funnel", "clickhouse client --host 127.0.0.1", "kcat -b 127.0.0.1", "/metrics", "/export/google.csv",
 		"records (", "Stopped; everything read was committed."} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the demo does not print %q", want)
