@@ -95,6 +95,9 @@ func TestPublishedForms(t *testing.T) {
 	phone("+44-113-496-0987", "+441134960987")
 	phone(" +A BCD EFG ", "")
 	phone("++++", "")
+	for _, local := range []string{"555-1212", "5551212", "+15551212", "001 555 1212", "911"} { // many people have them, one in each area
+		phone(local, "")
+	}
 	if got := PlainPhone("+441134960987"); got != "441134960987" {
 		t.Errorf("plain phone %s", got)
 	}

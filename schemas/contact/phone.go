@@ -7,7 +7,7 @@ import (
 )
 
 // Phone gives a phone number in E.164, with a plus; one without a country code is of the region, an ISO 3166 alpha-2 code in upper case.
-// A number that already has that form is not parsed again, since parsing costs a microsecond and more.
+// One that can be dialled only within its area is none. A number that already has that form is not parsed again, since parsing costs a microsecond and more.
 func Phone(value, region string) (string, bool) {
 	value = strings.TrimSpace(value)
 	if isNANP(value) {
@@ -17,7 +17,7 @@ func Phone(value, region string) (string, bool) {
 		value = "+" + value[2:]
 	}
 	number, err := phonenumbers.Parse(value, region)
-	if err != nil || !phonenumbers.IsPossibleNumber(number) {
+	if err != nil || phonenumbers.IsPossibleNumberWithReason(number) != phonenumbers.IS_POSSIBLE {
 		return "", false
 	}
 	return phonenumbers.Format(number, phonenumbers.E164), true
