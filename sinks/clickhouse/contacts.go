@@ -64,7 +64,8 @@ func newClearTable(database string, sealer *contact.Sealer) *clearTable {
 	return t
 }
 
-// fill also writes rows for what was taken back: without a ciphertext, so that the newest row of a key says so.
+// fill also writes rows for what was taken back, and for what came as a hash alone: without a ciphertext, so that an older value is not the
+// newest one that is known.
 func (t *clearTable) fill(b *schemas.Batch) []*block {
 	t.reset()
 	if t.sealer == nil {
@@ -72,15 +73,11 @@ func (t *clearTable) fill(b *schemas.Batch) []*block {
 	}
 	for i := range b.Contacts {
 		r := &b.Contacts[i]
-		isGone := r.Forms == schemas.ContactForms{}
-		if r.Clear == "" && !isGone {
-			continue
-		}
 		t.id.add(r.IdentifierID)
 		t.kind.add(uint8(r.Kind))
 		t.at.add(int64(r.Time))
 		t.key.add(t.sealer.KeyID())
-		if isGone {
+		if r.Clear == "" {
 			t.ciphertext.add("")
 		} else {
 			t.ciphertext.addBytes(t.sealer.Seal(r.IdentifierID, r.Kind, r.Clear))
