@@ -14,6 +14,7 @@ import (
 	"github.com/seamline/seamline/pipeline/state"
 	"github.com/seamline/seamline/schemas"
 	"github.com/seamline/seamline/sinks/clickhouse"
+	"github.com/seamline/seamline/sinks/export"
 )
 
 // replayOptions are the ways in which topics are processed again.
@@ -99,14 +100,19 @@ func replayTopic(ctx context.Context, s *settings, opt *replayOptions) error {
 	return runPipeline(ctx, s, run)
 }
 
-// replayFromStart rebuilds everything over the tables.
+// replayFromStart rebuilds everything over the tables. Meanwhile no lists of audiences are made.
 func replayFromStart(ctx context.Context, s *settings, opt *replayOptions) error {
 	if !opt.acceptGap {
 		if err := checkTopicsWhole(ctx, s); err != nil {
 			return err
 		}
 	}
-	return runPipeline(ctx, s, opt.runOptions)
+	awake, err := export.Rest(ctx, s.exportsDir())
+	if err != nil {
+		return err
+	}
+	err = runPipeline(ctx, s, opt.runOptions)
+	return errors.Join(err, awake(err == nil && ctx.Err() == nil))
 }
 
 // checkTopicsWhole refuses a rebuild that would lose what the tables have and the topics have no longer.

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,5 +165,54 @@ func TestAskingAgainWakes(t *testing.T) {
 		default:
 			t.Error("nobody was woken")
 		}
+	}
+}
+
+// TestNoListsWhileTablesAreRebuilt: neither while a rebuild is under way nor where it was interrupted, until it has ended or its line runs again.
+func TestNoListsWhileTablesAreRebuilt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.people(0, 5, "US", grantedAll)
+	w.audience("lapsed", 0)
+	w.enter("lapsed", numbers(0, 5))
+	w.commit()
+	x, l := w.exporter(), []List{{"lapsed", "generic"}}
+	rest := func() func(bool) error {
+		t.Helper()
+		end, err := Rest(t.Context(), w.cfg.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return end
+	}
+	refused := func(when string) {
+		t.Helper()
+		if err := x.Refresh(t.Context(), l); !errors.Is(err, ErrRebuild) {
+			t.Errorf("%s: %v", when, err)
+		}
+		if err := x.turn(t.Context(), false, true); !errors.Is(err, ErrRebuild) {
+			t.Errorf("%s, a standby: %v", when, err)
+		}
+	}
+	end := rest()
+	refused("under way")
+	if err := end(false); err != nil {
+		t.Fatal(err)
+	}
+	refused("interrupted")
+	if err := rest()(true); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Refresh(t.Context(), l); err != nil {
+		t.Errorf("a rebuild that ended: %v", err)
+	}
+	if err := rest()(false); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.turn(t.Context(), true, true); err != nil {
+		t.Errorf("the line runs again: %v", err)
+	}
+	if err := x.Refresh(t.Context(), l); err != nil {
+		t.Errorf("after the line ran: %v", err)
 	}
 }

@@ -249,7 +249,7 @@ func (x *Exporter) Run(ctx context.Context, leads func() bool) {
 
 // turn takes over what the ledger says and, where the process leads, makes lists anew: all that are kept up, or those that do not stand yet.
 func (x *Exporter) turn(ctx context.Context, isLeading, isAll bool) error {
-	return x.locked(ctx, func() []List {
+	return x.locked(ctx, isLeading, func() []List {
 		if !isLeading {
 			return nil
 		}
@@ -259,12 +259,17 @@ func (x *Exporter) turn(ctx context.Context, isLeading, isAll bool) error {
 
 // locked makes the lists anew that wanted gives, while no other process uses the directory, and removes what is not needed any more. A list that
 // cannot be taken over does not keep others from being made.
-func (x *Exporter) locked(ctx context.Context, wanted func() []List) error {
-	unlock, err := lockDir(ctx, x.cfg.Dir)
+func (x *Exporter) locked(ctx context.Context, isLeading bool, wanted func() []List) error {
+	unlock, err := lockDir(ctx, x.cfg.Dir, isLeading)
 	if err != nil {
 		return fmt.Errorf("exports.dir: %w", err)
 	}
 	defer unlock()
+	if isLeading {
+		if err := remove(filepath.Join(x.cfg.Dir, nameRebuild)); err != nil { // of a rebuild that was given up: its line runs again
+			return err
+		}
+	}
 	defer x.sweep()
 	failed, err := x.takeOver(ctx)
 	if err != nil && len(failed) == 0 {
@@ -305,7 +310,7 @@ func (x *Exporter) Refresh(ctx context.Context, lists []List) error {
 			return fmt.Errorf("%s: %w", l, ErrUnknown)
 		}
 	}
-	return x.locked(ctx, func() []List { return slices.SortedFunc(slices.Values(lists), compareLists) })
+	return x.locked(ctx, false, func() []List { return slices.SortedFunc(slices.Values(lists), compareLists) })
 }
 
 // takeOver makes the snapshots stand that the ledger has, and makes those anew from it whose files are not here. It tells of which lists that failed.

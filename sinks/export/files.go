@@ -120,8 +120,8 @@ func (x *Exporter) WriteTo(ctx context.Context, t Target) (*Manifest, error) {
 	}
 	before := readManifest(t.Dir)
 	failed = errors.Join(failed, x.Refresh(ctx, lists))
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+	if ctx.Err() != nil || errors.Is(failed, ErrRebuild) {
+		return nil, errors.Join(failed, context.Cause(ctx))
 	}
 	m := &Manifest{Time: x.opt.Clock().UTC().Truncate(time.Millisecond), Lists: []ManifestList{}}
 	for _, l := range lists {

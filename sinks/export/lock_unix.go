@@ -13,8 +13,9 @@ import (
 // lockPoll is how often a process looks whether another one is done.
 const lockPoll = 50 * time.Millisecond
 
-// lockDir waits until no other process makes lists in a directory, and gives a function that ends that.
-func lockDir(ctx context.Context, dir string) (unlock func(), err error) {
+// lockDir waits until no other process makes lists in a directory, and gives a function that ends that. While tables are rebuilt it fails, but for
+// an owner: who rebuilds, or leads the line.
+func lockDir(ctx context.Context, dir string, isOwner bool) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -24,6 +25,10 @@ func lockDir(ctx context.Context, dir string) (unlock func(), err error) {
 	}
 	for {
 		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if wrong := checkRebuild(dir); wrong != nil && !isOwner {
+			_ = file.Close()
+			return nil, wrong
+		}
 		if err == nil {
 			return func() { _ = file.Close() }, nil // which gives the lock back
 		}
