@@ -23,7 +23,7 @@ var doors = map[string][]string{
 	"schemas/contact":   {"schemas"},
 	"consumers/decode":  {"schemas", "consumers/field"},
 	"consumers/kafka":   {"schemas", "schemas/fault"},
-	"consumers":         {"schemas", "consumers/field"},
+	"consumers":         {"schemas", "schemas/contact", "consumers/field"},
 	"pipeline":          {"schemas", "schemas/fault", "pipeline/state"},
 	"pipeline/state":    {"schemas", "schemas/fault"},
 	"pipeline/slab":     {},

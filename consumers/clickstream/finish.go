@@ -5,6 +5,7 @@ import (
 
 	"github.com/seamline/seamline/consumers/field"
 	"github.com/seamline/seamline/schemas"
+	"github.com/seamline/seamline/schemas/contact"
 )
 
 // finish makes an event of the call that was read from raw, or a reject.
@@ -143,7 +144,7 @@ func (s *scratch) details(e *schemas.Event, what meaning) {
 		field.Details(e, c.context.traits, s.out)
 	}
 	for _, p := range [...]*person{&s.facts.person, &c.context.person} {
-		if field.HashLike(p.email) {
+		if _, ok := contact.Hashed(p.email); ok {
 			e.Contacts = append(e.Contacts, schemas.Contact{Kind: schemas.ContactEmail, Value: p.email})
 			break
 		}

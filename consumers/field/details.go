@@ -101,23 +101,6 @@ func addDetail(e *schemas.Event, d detail, value string) {
 	e.Contacts = append(e.Contacts, schemas.Contact{Kind: d.kind, Value: value})
 }
 
-// Lengths of a SHA-256 in hexadecimal digits and in base64.
-const (
-	hashHexLength    = 64
-	hashBase64Length = 44
-)
-
-// HashLike tells whether a value looks as if it had been hashed with SHA-256 before it came.
-func HashLike(s string) bool {
-	switch len(s) {
-	case hashHexLength:
-		return strings.Trim(s, "0123456789abcdefABCDEF") == ""
-	case hashBase64Length:
-		return s[hashBase64Length-1] == '=' && strings.IndexByte(s, '@') < 0
-	}
-	return false
-}
-
 // MobileID adds the advertising id of a device, and takes it back where its owner does not want to be tracked.
 func MobileID(e *schemas.Event, id string, tracking Bool) {
 	if isOff := tracking.Set && !tracking.Value; isOff || id != "" && strings.Trim(id, "0-") == "" {

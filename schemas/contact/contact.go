@@ -132,22 +132,6 @@ func tellName(value, google string, hasGoogle bool) (Told, bool) {
 // Hash gives the SHA-256 of a normal form.
 func Hash(normal string) [32]byte { return sha256.Sum256([]byte(normal)) }
 
-// Hex writes a hash as most platforms want it: 64 digits in lower case. A form that does not exist gives an empty text.
-func Hex(hash [32]byte) string {
-	if hash == ([32]byte{}) {
-		return ""
-	}
-	return hex.EncodeToString(hash[:])
-}
-
-// Base64 writes a hash as UID2 wants it: 44 characters of standard base64. A form that does not exist gives an empty text.
-func Base64(hash [32]byte) string {
-	if hash == ([32]byte{}) {
-		return ""
-	}
-	return base64.StdEncoding.EncodeToString(hash[:])
-}
-
 // Lengths of a written SHA-256.
 const (
 	hexLength    = 2 * sha256.Size

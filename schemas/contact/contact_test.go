@@ -1,6 +1,7 @@
 package contact
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"flag"
 	"math/rand/v2"
@@ -15,6 +16,10 @@ import (
 )
 
 var seed = flag.Int64("seed", 0, "of random values; 0 for the time")
+
+func inHex(hash [32]byte) string { return hex.EncodeToString(hash[:]) }
+
+func inBase64(hash [32]byte) string { return base64.StdEncoding.EncodeToString(hash[:]) }
 
 // TestPublishedVectors holds every vector that Meta and Google publish.
 func TestPublishedVectors(t *testing.T) {
@@ -44,18 +49,18 @@ func TestPublishedVectors(t *testing.T) {
 		{schemas.ContactFamilyName, "familyname", google, "77762c287e61ce065bee5c15464012c6fbe088398b8057627d5577249430d574"},
 	} {
 		told, ok := Tell(v.kind, v.value, us)
-		if got := Hex(v.form(told.Forms)); !ok || got != v.want {
+		if got := inHex(v.form(told.Forms)); !ok || got != v.want {
 			t.Errorf("%s %q: %v %s, want %s", v.kind, v.value, ok, got, v.want)
 		}
 	}
 	for text, want := range map[string]string{"alexz@example.com": "UJ6TMBm7KFoTSpM0uLtnnf950M4CPVKa9L10TUe0/Yo=", "+18005550100": "+09zpuxf23B31WTN0iw1VLQ85JFoVQw7EsVHt4xRezA=",
 		"givenname": "EooHv+Lfh3xSB25g13dM9bqqBGxabEja8w/0Psyi+BQ=", "familyname": "d3YsKH5hzgZb7lwVRkASxvvgiDmLgFdifVV3JJQw1XQ="} {
-		if got := Base64(Hash(text)); got != want {
+		if got := inBase64(Hash(text)); got != want {
 			t.Errorf("base64 of %q is %s, want %s", text, got, want)
 		}
 	}
 	// What becomes of it where somebody hashes another form of Unicode: the forms must never be mixed.
-	if got := Hex(Hash(norm.NFD.String("valéry"))); got != "0aac459e98cd41b938bef8bd61c205563f95c46cf2e6d3c8ff1a9312f3924cce" {
+	if got := inHex(Hash(norm.NFD.String("valéry"))); got != "0aac459e98cd41b938bef8bd61c205563f95c46cf2e6d3c8ff1a9312f3924cce" {
 		t.Errorf("NFD of valéry gives %s", got)
 	}
 }
@@ -110,13 +115,6 @@ func TestPublishedForms(t *testing.T) {
 	family("quinn, jr., dds", "quinn")
 	family("Boardds", "boardds")
 	family("Van der  Berg III", "van der berg")
-	region := check(t, "google's region", GoogleRegion)
-	region(" uS ", "US")
-	region("usa", "")
-	postal := check(t, "google's postal code", GooglePostal)
-	postal(" 1229-076 ", "1229-076")
-	postal(" SW1A 1AA ", "SW1A 1AA")
-	postal("  ", "")
 }
 
 func TestForms(t *testing.T) {
@@ -193,8 +191,8 @@ func TestTold(t *testing.T) {
 		{schemas.ContactGender, "f", "", hashed("f"), none, none, "", "f"},
 		{schemas.ContactMobileID, "AB1234CD-E123-12FA-B123-0123456789AB", "", hashed("ab1234cd-e123-12fa-b123-0123456789ab"), none, none,
 			"ab1234cd-e123-12fa-b123-0123456789ab", "ab1234cd-e123-12fa-b123-0123456789ab"},
-		{schemas.ContactEmail, strings.ToUpper(Hex(hashed("x@example.com"))), "", hashed("x@example.com"), none, none, "", ""},
-		{schemas.ContactFamilyName, Base64(hashed("x")), "", hashed("x"), none, none, "", ""},
+		{schemas.ContactEmail, strings.ToUpper(inHex(hashed("x@example.com"))), "", hashed("x@example.com"), none, none, "", ""},
+		{schemas.ContactFamilyName, inBase64(hashed("x")), "", hashed("x"), none, none, "", ""},
 	} {
 		told, ok := Tell(c.kind, c.value, Place{Region: "US", Country: c.country})
 		want := Told{Forms: schemas.ContactForms{Plain: c.plain, Google: c.google, UID2: c.uid2}, Value: c.shown, Clear: c.clear}
@@ -209,7 +207,7 @@ func TestTold(t *testing.T) {
 			}
 		}
 	}
-	if _, ok := Tell(schemas.ContactPhone, Hex(hashed("x")), Place{Region: "US"}); ok {
+	if _, ok := Tell(schemas.ContactPhone, inHex(hashed("x")), Place{Region: "US"}); ok {
 		t.Error("a hashed phone number is taken, and nobody knows whether a plus was hashed with it")
 	}
 }
@@ -217,18 +215,15 @@ func TestTold(t *testing.T) {
 func TestHashed(t *testing.T) {
 	t.Parallel()
 	hash := Hash("x")
-	for _, s := range []string{Hex(hash), strings.ToUpper(Hex(hash)), " " + Base64(hash) + " "} {
+	for _, s := range []string{inHex(hash), strings.ToUpper(inHex(hash)), " " + inBase64(hash) + " "} {
 		if got, ok := Hashed(s); !ok || got != hash {
 			t.Errorf("%q is not known as a hash", s)
 		}
 	}
-	for _, s := range []string{"", "x", Hex(hash)[:63], Hex(hash)[:63] + "g", Base64(hash)[:43] + "!", Hex(Hash("")), strings.Repeat("0", 64), strings.Repeat("A", 44), strings.Repeat("A", 42) + "=="} {
+	for _, s := range []string{"", "x", inHex(hash)[:63], inHex(hash)[:63] + "g", inBase64(hash)[:43] + "!", inHex(Hash("")), strings.Repeat("0", 64), strings.Repeat("A", 44), strings.Repeat("A", 42) + "=="} {
 		if _, ok := Hashed(s); ok {
 			t.Errorf("%q counts as a hash", s)
 		}
-	}
-	if Hex([32]byte{}) != "" || Base64([32]byte{}) != "" {
-		t.Error("a form that does not exist is written")
 	}
 }
 
@@ -258,7 +253,7 @@ func TestProperties(t *testing.T) {
 // one brings the normalisers that keep what they are given in one form.
 var one = map[string]func(string) (string, bool){
 	"Email": Email, "PlainEmail": PlainEmail, "GoogleEmail": GoogleEmail, "UID2Email": UID2Email, "Name": Name, "GoogleGivenName": GoogleGivenName,
-	"GoogleFamilyName": GoogleFamilyName, "City": City, "Country": Country, "GoogleRegion": GoogleRegion, "GooglePostal": GooglePostal, "BirthDate": BirthDate,
+	"GoogleFamilyName": GoogleFamilyName, "City": City, "Country": Country, "BirthDate": BirthDate,
 	"Gender": Gender, "MobileID": MobileID, "Phone": func(s string) (string, bool) { return Phone(s, "US") },
 	"Region": func(s string) (string, bool) { return Region(s, "") }, "Postal": func(s string) (string, bool) { return Postal(s, "") }}
 

@@ -26,7 +26,7 @@ func without(title *regexp.Regexp, value string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	value = strings.Join(strings.Fields(value), " ")
+	value = tidy(value)
 	for at := title.FindStringIndex(value); at != nil; at = title.FindStringIndex(value) {
 		value = strings.TrimSpace(value[:at[0]] + value[at[1]:])
 	}

@@ -39,15 +39,6 @@ func Country(value string) (string, bool) {
 	return code, ok
 }
 
-// GoogleRegion gives a country as Google wants it in clear: two letters in upper case.
-func GoogleRegion(value string) (string, bool) {
-	value = strings.ToUpper(strings.TrimSpace(value))
-	if len(value) != 2 || value[0] < 'A' || value[0] > 'Z' || value[1] < 'A' || value[1] > 'Z' {
-		return "", false
-	}
-	return value, true
-}
-
 // states are the states of the United States with their codes.
 const states = `alabama al,alaska ak,arizona az,arkansas ar,california ca,colorado co,connecticut ct,delaware de,florida fl,georgia ga,hawaii hi,
 idaho id,illinois il,indiana in,iowa ia,kansas ks,kentucky ky,louisiana la,maine me,maryland md,massachusetts ma,michigan mi,minnesota mn,
@@ -114,13 +105,4 @@ func allDigits(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// GooglePostal gives a postal code as Google wants it in clear: trimmed.
-func GooglePostal(value string) (string, bool) {
-	if _, ok := fold(value); !ok {
-		return "", false
-	}
-	value = tidy(value)
-	return value, value != ""
 }
