@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seamline/seamline/sinks/export"
@@ -18,8 +19,10 @@ import (
 // Bounds of requests for lists.
 const (
 	exportsAtOnceMax   = 64 // a slow caller holds one of them as long as a download takes
+	downloadsAtOnceMax = 8  // of one credential, so that it leaves room for others
+	downloadRetryAfter = 5 * time.Second
 	changesLimit       = 1000
-	buildingRetryAfter = 5 * time.Second
+	accessBytesMax     = 200 // of what a caller chose, in a line of the access log
 )
 
 // exportAPI answers requests for audiences. Its callers have credentials of their own, each for some audiences and platforms.
@@ -28,11 +31,14 @@ type exportAPI struct {
 	exports *export.Exporter // nil where settings name no credentials
 	door    *export.Door
 	slots   chan struct{}
+
+	mu        sync.Mutex     // guards the following
+	downloads map[string]int // that run now, by the name of the credential
 }
 
 // exportAPI makes the API of a run.
 func (r *pipelineRun) exportAPI(a *api) *exportAPI {
-	e := &exportAPI{api: a, slots: make(chan struct{}, exportsAtOnceMax)}
+	e := &exportAPI{api: a, slots: make(chan struct{}, exportsAtOnceMax), downloads: map[string]int{}}
 	if r.exports != nil && r.Exports.Credentials != "" {
 		e.exports, e.door = r.exports, export.NewDoor(r.Exports.Credentials, time.Now)
 	}
@@ -59,12 +65,9 @@ var errExports = []struct {
 	{export.ErrCursor, http.StatusBadRequest, "bad-request", "since is no cursor of this audience and platform"},
 }
 
-func (e *exportAPI) problemOf(w http.ResponseWriter, err error) *problem {
+func (e *exportAPI) problemOf(err error) *problem {
 	for _, known := range errExports {
 		if errors.Is(err, known.err) {
-			if known.err == export.ErrNotYet {
-				w.Header().Set("Retry-After", seconds(buildingRetryAfter))
-			}
 			return &problem{Status: known.status, Name: known.name, Detail: known.detail}
 		}
 	}
@@ -78,8 +81,8 @@ func (e *exportAPI) guarded(serve func(ctx context.Context, w http.ResponseWrite
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		w, start, name := &exportWriter{ResponseWriter: out}, time.Now(), ""
 		defer func() {
-			e.api.log.Info("request", "method", r.Method, "path", r.URL.EscapedPath(), "status", w.status, "bytes", w.bytes, "took_ms", time.Since(start).Milliseconds(),
-				"credential", name, "agent", r.UserAgent())
+			e.api.log.Info("request", "method", r.Method, "path", cut(r.URL.EscapedPath()), "status", w.status, "bytes", w.bytes, "took_ms", time.Since(start).Milliseconds(),
+				"credential", name, "agent", cut(r.UserAgent()))
 		}()
 		w.Header().Set("Cache-Control", "no-store")
 		who, p := e.admit(w, r)
@@ -90,19 +93,43 @@ func (e *exportAPI) guarded(serve func(ctx context.Context, w http.ResponseWrite
 			p.write(w)
 			return
 		}
-		select {
-		case e.slots <- struct{}{}:
-			defer func() { <-e.slots }()
-		default:
-			w.Header().Set("Retry-After", "1")
-			(&problem{Status: http.StatusServiceUnavailable, Name: "busy", Detail: "too many requests at once"}).write(w)
+		leave, p := enter(e.slots)
+		if p != nil {
+			p.write(w)
 			return
 		}
+		defer leave()
 		if err := serve(r.Context(), w, r, who); err != nil {
 			w.Header().Set("Cache-Control", "no-store")
-			e.problemOf(w, err).write(w)
+			e.problemOf(err).write(w)
 		}
 	})
+}
+
+// cut shortens what a caller chose, so that nobody fills the log.
+func cut(text string) string {
+	if len(text) <= accessBytesMax {
+		return text
+	}
+	return strings.ToValidUTF8(text[:accessBytesMax], "") + "..."
+}
+
+// download takes one of the downloads that a credential may have at once, which leave gives back.
+func (e *exportAPI) download(w http.ResponseWriter, who *export.Credential) (leave func(), err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.downloads[who.Name] >= downloadsAtOnceMax {
+		w.Header().Set("Retry-After", seconds(downloadRetryAfter))
+		return nil, &problem{Status: http.StatusTooManyRequests, Name: "too-many-requests", Detail: fmt.Sprintf("%d downloads of this credential are running: wait until one has ended", downloadsAtOnceMax)}
+	}
+	e.downloads[who.Name]++
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.downloads[who.Name]--; e.downloads[who.Name] == 0 {
+			delete(e.downloads, who.Name)
+		}
+	}, nil
 }
 
 // admit says who a caller is, or why one is not let in.
@@ -119,9 +146,9 @@ func (e *exportAPI) admit(w http.ResponseWriter, r *http.Request) (*export.Crede
 		w.Header().Add("WWW-Authenticate", `Basic realm="seamline", charset="UTF-8"`)
 		w.Header().Add("WWW-Authenticate", `Bearer realm="seamline"`)
 		return nil, &problem{Status: http.StatusUnauthorized, Name: "unauthorized", Detail: "show a credential: a name and password, a bearer token, or a signed URL that is still valid"}
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		w.Header().Set("Allow", "GET, HEAD")
-		return who, &problem{Status: http.StatusMethodNotAllowed, Name: "method-not-allowed", Detail: "use GET or HEAD"}
+	}
+	if p := refuseMethod(w, r, http.MethodGet, http.MethodHead); p != nil {
+		return who, p
 	}
 	if wait, ok := e.door.Room(who); !ok {
 		w.Header().Set("Retry-After", seconds(max(wait, time.Second)))
@@ -163,6 +190,27 @@ type audienceRow struct {
 	Platforms   []string `json:"platforms"`   // that the credential is for
 }
 
+// platformRow is one platform of an answer: its limits, as somebody last held them against its sources. 0 is no limit that is known.
+type platformRow struct {
+	Name              string `json:"name"`
+	CheckedOn         string `json:"checked_on"`
+	MinSize           int    `json:"min_size"`
+	MembershipDaysMax int    `json:"membership_days_max"`
+	RequestRowsMax    int    `json:"request_rows_max"`
+	ListRowsMax       int    `json:"list_rows_max"`
+}
+
+// platforms gives those that a credential is for.
+func (e *exportAPI) platforms(who *export.Credential) []platformRow {
+	rows := []platformRow{}
+	for _, p := range e.exports.Platforms() {
+		if slices.Contains(who.Platforms, p.Name) {
+			rows = append(rows, platformRow{p.Name, p.CheckedOn, p.MinSize, p.MembershipDaysMax, p.RequestRowsMax, p.ListRowsMax})
+		}
+	}
+	return rows
+}
+
 // audiences answers GET /v1/audiences.
 func (e *exportAPI) audiences(ctx context.Context, w http.ResponseWriter, r *http.Request, who *export.Credential) error {
 	if err := parameters(r); err != nil {
@@ -190,7 +238,7 @@ func (e *exportAPI) audiences(ctx context.Context, w http.ResponseWriter, r *htt
 		}
 		rows = append(rows, row)
 	}
-	return respond(w, http.StatusOK, map[string]any{"audiences": rows})
+	return respond(w, http.StatusOK, map[string]any{"audiences": rows, "platforms": e.platforms(who)})
 }
 
 // changes answers GET /v1/audiences/{name}/changes.
@@ -235,6 +283,11 @@ func (e *exportAPI) list(ctx context.Context, w http.ResponseWriter, r *http.Req
 	if p := e.exports.Platform(platform); p == nil || !who.Allows(list) || !slices.Contains(p.Formats, format) {
 		return export.ErrUnknown
 	}
+	leave, err := e.download(w, who)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	s, err := e.exports.Standing(ctx, list)
 	if err != nil {
 		return err

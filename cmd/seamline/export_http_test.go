@@ -261,9 +261,14 @@ func (s *exportStand) follows() {
 	_, body := s.pull("GET", "/v1/audiences")
 	var answer struct {
 		Audiences []audienceRow `json:"audiences"`
+		Platforms []platformRow `json:"platforms"`
 	}
 	if err := json.Unmarshal([]byte(body), &answer); err != nil || len(answer.Audiences) == 0 || answer.Audiences[0].Name != "everybody" || answer.Audiences[0].Size != 8 || answer.Audiences[0].LastChange == nil || len(answer.Audiences[0].Platforms) != 11 {
 		t.Errorf("audiences: %s: %v", body, err)
+	}
+	google := slices.IndexFunc(answer.Platforms, func(p platformRow) bool { return p.Name == "google" })
+	if len(answer.Platforms) != 11 || google < 0 || answer.Platforms[google].MembershipDaysMax != 540 || answer.Platforms[google].CheckedOn == "" || answer.Platforms[google].MinSize != 2 {
+		t.Errorf("platforms: %s", body)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seamline/seamline/sinks/export"
 )
@@ -135,6 +136,9 @@ func (w *exportWriter) WriteHeader(status int) {
 	p.write(w.ResponseWriter)
 }
 
+// writeWaitMax bounds how long a caller may take for one piece of a list, so that who stands still holds no slot.
+const writeWaitMax = time.Minute
+
 // Write passes on what is no text of an error.
 func (w *exportWriter) Write(b []byte) (int, error) {
 	if w.status == 0 {
@@ -143,6 +147,7 @@ func (w *exportWriter) Write(b []byte) (int, error) {
 	if w.isMuted {
 		return len(b), nil
 	}
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeWaitMax)) // where it cannot be set, there is nobody to wait for
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
 	if err != nil {

@@ -25,7 +25,7 @@ func (r *pipelineRun) serveHTTP(ctx context.Context) (string, func(), error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("http.addr: %w", err)
 	}
-	server := &http.Server{Handler: r.handler(), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: r.handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -14,6 +14,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,9 +74,15 @@ func (p *problem) Error() string { return p.Detail }
 func (p *problem) write(w http.ResponseWriter) {
 	p.Type, p.Title = "urn:seamline:problem:"+p.Name, http.StatusText(p.Status)
 	w.Header().Set("Content-Type", "application/problem+json")
+	if p.Status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", retryAfter[p.Name])
+	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // a client that went away is no matter
 }
+
+// retryAfter says after how many seconds it is worth to ask again.
+var retryAfter = map[string]string{"busy": "1", "building": "5", "unavailable": "5"}
 
 // problems give errors their answer.
 var problems = []struct {
@@ -119,25 +126,43 @@ func (a *api) guarded(method string, serve func(ctx context.Context, w http.Resp
 			p.write(w)
 			return
 		}
-		if method != "" && r.Method != method {
-			w.Header().Set("Allow", method)
-			(&problem{Status: http.StatusMethodNotAllowed, Name: "method-not-allowed", Detail: "use " + method}).write(w)
+		if method != "" {
+			if p := refuseMethod(w, r, method); p != nil {
+				p.write(w)
+				return
+			}
+		}
+		leave, p := enter(a.slots)
+		if p != nil {
+			p.write(w)
 			return
 		}
-		select {
-		case a.slots <- struct{}{}:
-			defer func() { <-a.slots }()
-		default:
-			w.Header().Set("Retry-After", "1")
-			(&problem{Status: http.StatusServiceUnavailable, Name: "busy", Detail: "too many requests at once"}).write(w)
-			return
-		}
+		defer leave()
 		ctx, cancel := context.WithTimeout(r.Context(), apiTookMax)
 		defer cancel()
 		if err := serve(ctx, w, r); err != nil {
 			a.problemOf(err).write(w)
 		}
 	})
+}
+
+// refuseMethod says that a method is none of some; nil where it is one.
+func refuseMethod(w http.ResponseWriter, r *http.Request, allowed ...string) *problem {
+	if slices.Contains(allowed, r.Method) {
+		return nil
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	return &problem{Status: http.StatusMethodNotAllowed, Name: "method-not-allowed", Detail: "use " + strings.Join(allowed, " or ")}
+}
+
+// enter takes one of some slots, which leave gives back, or says that all are taken.
+func enter(slots chan struct{}) (leave func(), p *problem) {
+	select {
+	case slots <- struct{}{}:
+		return func() { <-slots }, nil
+	default:
+		return nil, &problem{Status: http.StatusServiceUnavailable, Name: "busy", Detail: "too many requests at once"}
+	}
 }
 
 // token gives what callers must show; empty where nobody is let in.

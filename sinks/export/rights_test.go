@@ -1,11 +1,15 @@
 package export
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ClickHouse/ch-go"
 
 	"github.com/seamline/seamline/deploy/local"
 	"github.com/seamline/seamline/deploy/local/localtest"
@@ -60,4 +64,17 @@ func TestRightsOfAPuller(t *testing.T) {
 	if err := exec(t.Context(), w.opt.Dial, "SELECT display FROM shop.identifiers"); err == nil || !strings.Contains(err.Error(), "Not enough privileges") {
 		t.Errorf("the user reads what it must not, so that this test shows nothing: %v", err)
 	}
+}
+
+// exec runs a statement without a result.
+func exec(ctx context.Context, dial Dial, sql string) error {
+	client, err := dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if err := client.Do(ctx, ch.Query{Body: sql}); err != nil {
+		return fmt.Errorf("%.60s: %w", sql, err)
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
@@ -160,17 +159,4 @@ func one(ctx context.Context, dial Dial, sql string) (uint64, error) {
 		return nil
 	})
 	return found, err
-}
-
-// exec runs a statement without a result.
-func exec(ctx context.Context, dial Dial, sql string) error {
-	client, err := dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	if err := client.Do(ctx, ch.Query{Body: sql}); err != nil {
-		return fmt.Errorf("%.60s: %w", sql, err)
-	}
-	return nil
 }
