@@ -104,3 +104,34 @@ func TestExportsPage(t *testing.T) {
 		t.Error("the page names another rule for people who never answered than the program has")
 	}
 }
+
+// TestExportCredentialsAreChecked when the process starts: a file that lets nobody in is found out before somebody asks.
+func TestExportCredentialsAreChecked(t *testing.T) {
+	t.Parallel()
+	var entry bytes.Buffer
+	if err := exportCredential(&entry, io.Discard, []string{"--name", "etl", "--audiences", "*", "--platforms", "meta"}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "credentials.yaml")
+	f := func(text, want string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := defaultSettings()
+		s.Exports.Credentials, s.Exports.Dir = path, t.TempDir()
+		r := &pipelineRun{settings: &s, runOptions: runOptions{registry: newRegistry()}}
+		err := r.openExports()
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: a run starts with %v, want %q", text, err, want)
+		}
+		err = runCheck(t.Context(), []string{"--kafka.brokers", "127.0.0.1:9092", "--exports.credentials", path})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: the check gives %v, want %q", text, err, want)
+		}
+	}
+	f("credentials:\n"+entry.String(), "") // as docs/exports.md has it made
+	f("credentials:\n", "")
+	f(entry.String(), "exports.credentials")
+	f("credentials:\n  - {name: etl}\n", "credential etl")
+}

@@ -48,6 +48,9 @@ func (r *pipelineRun) openExports() (err error) {
 	if !r.Exports.IsOn() {
 		return nil
 	}
+	if err := export.CheckCredentials(r.Exports.Credentials); err != nil {
+		return err
+	}
 	r.exports, err = r.settings.exporter(export.Options{Log: r.log}, r.registry)
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/seamline/seamline/deploy/local"
 	"github.com/seamline/seamline/schemas"
 	"github.com/seamline/seamline/sinks/clickhouse"
+	"github.com/seamline/seamline/sinks/export"
 )
 
 // timeFlag is an RFC 3339 time; 0 where it was not given.
@@ -66,6 +67,9 @@ func runCheck(_ context.Context, args []string) error {
 	}
 	if err := s.validate(); err != nil {
 		return fmt.Errorf("settings are not valid: %w", err)
+	}
+	if err := export.CheckCredentials(s.Exports.Credentials); err != nil {
+		return err
 	}
 	if _, isSecret, err := s.Identity.Secret(); err != nil {
 		return err

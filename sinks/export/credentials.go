@@ -151,6 +151,14 @@ func NewDoor(path string, clock func() time.Time) *Door {
 	return &Door{path: path, clock: clock, limiters: map[string]*rate.Limiter{}}
 }
 
+// CheckCredentials finds a file of credentials that cannot be used; an empty path is none.
+func CheckCredentials(path string) error {
+	if path == "" {
+		return nil
+	}
+	return NewDoor(path, time.Now).Check()
+}
+
 // credentials gives those of the file. A file that cannot be read lets nobody in.
 func (d *Door) credentials() ([]*Credential, error) {
 	d.mu.Lock()

@@ -137,6 +137,8 @@ func (p *Platform) pick(contacts []contact, to []int) (chosen []int, present kin
 			}
 		case len(to) < cap(to):
 			to = append(to, i)
+		default:
+			continue // nothing of it is on the list
 		}
 		present |= 1 << c.kind
 	}

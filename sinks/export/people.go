@@ -212,6 +212,9 @@ func (p *pass) startContacts(ctx context.Context) {
 	t := &p.told
 	t.plain.Size, t.google.Size, t.uid2.Size = 32, 32, 32
 	names := namesOf(p.kinds)
+	if len(names) == 0 {
+		names = []string{""} // platforms that take ids only: nothing is read
+	}
 	clear, join := "'' AS ki, '' AS ci", ""
 	if p.open != nil && len(p.sealed) > 0 {
 		clear = "CAST(e.key_id AS String) AS ki, e.ciphertext AS ci"

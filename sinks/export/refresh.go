@@ -297,6 +297,9 @@ func (x *Exporter) end(ctx context.Context, m *making, batch uint64) error {
 		Time: x.opt.Clock().UTC().Truncate(time.Millisecond), Batch: batch}
 	if old != nil {
 		s.Number, s.First = old.Number+1, old.Sequence+1
+		if later := old.Time.Truncate(time.Second).Add(time.Second); s.Time.Before(later) {
+			s.Time = later // Last-Modified has whole seconds, and tells apart what changed
+		}
 	}
 	s.Sequence = s.First + adds + removes - 1
 	m.made = s
