@@ -49,6 +49,15 @@ func Earlier(a, b Time) Time {
 	return a
 }
 
+// Whole gives how many whole units, such as days, have passed since 1970. Before that it rounds down as well.
+func (t Time) Whole(unit Time) int64 {
+	n := t / unit
+	if t%unit < 0 {
+		n--
+	}
+	return int64(n)
+}
+
 // String gives RFC 3339 with milliseconds, or an empty string when unset.
 func (t Time) String() string {
 	if t == 0 {

@@ -206,3 +206,12 @@ func TestDecodedReuse(t *testing.T) {
 		}
 	}
 }
+
+func TestTimeWhole(t *testing.T) {
+	t.Parallel()
+	for at, want := range map[Time]int64{0: 0, Day - 1: 0, Day: 1, 3*Day + 5: 3, -1: -1, -Day: -1, -Day - 1: -2} {
+		if got := at.Whole(Day); got != want {
+			t.Errorf("%d ms is day %d, want %d", at, got, want)
+		}
+	}
+}

@@ -142,10 +142,10 @@ func (h *eventLog) insert(at *uint32, o occurrence) {
 }
 
 func (h *eventLog) addToDay(at *uint32, o occurrence) {
-	day := dayOf(o.time)
+	day := o.time.Whole(schemas.Day)
 	for i := *at; i != 0; {
 		e := h.entries.At(i)
-		if dayOf(e.time) == day {
+		if e.time.Whole(schemas.Day) == day {
 			e.time = max(e.time, o.time)
 			e.amount += o.amount
 			e.count += o.count
@@ -154,13 +154,6 @@ func (h *eventLog) addToDay(at *uint32, o occurrence) {
 		i = e.next
 	}
 	h.insert(at, o)
-}
-
-func dayOf(t schemas.Time) schemas.Time {
-	if t < 0 {
-		return (t+1)/schemas.Day - 1
-	}
-	return t / schemas.Day
 }
 
 // release takes an entry out of a list.

@@ -14,11 +14,7 @@ const (
 
 // hourOfWeek is 0 for the hour from Monday 00:00 UTC.
 func hourOfWeek(t schemas.Time) uint32 {
-	hours := t / schemas.Hour
-	if t < 0 && t%schemas.Hour != 0 {
-		hours--
-	}
-	return uint32(((hours+3*24)%hoursOfWeek + hoursOfWeek) % hoursOfWeek) // 1970 began on a Thursday
+	return uint32(((t.Whole(schemas.Hour)+3*24)%hoursOfWeek + hoursOfWeek) % hoursOfWeek) // 1970 began on a Thursday
 }
 
 // sendTime sets the hour of the week to send at. Best is the hour with the highest click rate, drawn towards the population's (the mean of a

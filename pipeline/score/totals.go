@@ -144,13 +144,7 @@ func share(value, net, whole schemas.Decimal) schemas.Decimal {
 }
 
 // day is the number of a time's day since 1970, UTC.
-func day(t schemas.Time) int32 {
-	d := t / schemas.Day
-	if t < 0 && t%schemas.Day != 0 {
-		d--
-	}
-	return int32(d)
-}
+func day(t schemas.Time) int32 { return int32(t.Whole(schemas.Day)) }
 
 // appendOrdersOf appends the indexes of a leaf's orders, in no order that means anything.
 func (s *Stage) appendOrdersOf(list []uint32, l *leaf) []uint32 {

@@ -137,10 +137,4 @@ func (g *graph) inForce(l *link) bool {
 }
 
 // dayOf gives the number of a time's day in UTC.
-func dayOf(t schemas.Time) int32 {
-	d := t / schemas.Day
-	if t%schemas.Day < 0 {
-		d--
-	}
-	return int32(d)
-}
+func dayOf(t schemas.Time) int32 { return int32(t.Whole(schemas.Day)) }
