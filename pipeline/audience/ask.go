@@ -74,26 +74,29 @@ func (e *evaluator) since(w *watched, from schemas.Time) []occurrence {
 
 // measure gives how many events the window of a question holds, or their sum, whenever that ends.
 func (e *evaluator) measure(q *question, isSum bool) float64 {
-	count, total := 0, schemas.Decimal(0)
-	for _, o := range e.since(q.steps[0], e.now-max(q.span, q.during)) {
-		count += int(o.count)
-		total += o.amount
-	}
+	count, total := tally(e.since(q.steps[0], e.now-max(q.span, q.during)))
 	if isSum {
 		return total.Float()
 	}
 	return float64(count)
 }
 
-func (e *evaluator) count(window int) (n int) {
+// tally gives how many events some occurrences are, and their sum.
+func tally(list []occurrence) (count int, total schemas.Decimal) {
+	for i := range list {
+		count += int(list[i].count)
+		total += list[i].amount
+	}
+	return count, total
+}
+
+func (e *evaluator) count(window int) int {
 	list, q := e.held(window)
 	if len(list) == 0 {
 		return 0
 	}
 	e.until(q, list[0])
-	for i := range list {
-		n += int(list[i].count)
-	}
+	n, _ := tally(list)
 	return n
 }
 
@@ -118,10 +121,7 @@ func (e *evaluator) sum(window int) float64 {
 		return 0
 	}
 	e.until(q, list[0])
-	total := schemas.Decimal(0)
-	for i := range list {
-		total += list[i].amount
-	}
+	_, total := tally(list)
 	return total.Float()
 }
 
