@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -26,19 +25,13 @@ func (s *stand) preview(opt previewOptions) *previewReport {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text, asJSON bytes.Buffer
-	if err := r.print(&text); err != nil {
-		t.Fatal(err)
-	}
-	if err := show(&asJSON, true, r); err != nil || !json.Valid(asJSON.Bytes()) {
-		t.Errorf("JSON: %v", err)
-	}
+	text, _ := printed(t, r)
 	for i := range r.Audiences {
-		if !strings.Contains(text.String(), r.Audiences[i].Name) {
-			t.Errorf("%s is not in\n%s", r.Audiences[i].Name, text.String())
+		if !strings.Contains(text, r.Audiences[i].Name) {
+			t.Errorf("%s is not in\n%s", r.Audiences[i].Name, text)
 		}
 	}
-	t.Logf("\n%s", text.String())
+	t.Logf("\n%s", text)
 	return r
 }
 

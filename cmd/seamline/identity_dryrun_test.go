@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,18 +78,25 @@ func (s *stand) dryRun(inForce, other, source string) *dryReport {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text, asJSON bytes.Buffer
-	if err := r.print(&text); err != nil {
-		t.Fatal(err)
-	}
-	if err := show(&asJSON, true, r); err != nil || !json.Valid(asJSON.Bytes()) {
-		t.Errorf("JSON: %v", err)
-	}
-	if all := text.String() + asJSON.String(); strings.Contains(all, "u-1") {
+	text, asJSON := printed(t, r)
+	if all := text + asJSON; strings.Contains(all, "u-1") {
 		t.Errorf("a value is shown:\n%s", all)
 	}
-	t.Logf("\n%s", text.String())
+	t.Logf("\n%s", text)
 	return r
+}
+
+// printed gives a report as operators see it, and as programs do.
+func printed(t *testing.T, report interface{ print(out io.Writer) error }) (text, asJSON string) {
+	t.Helper()
+	var plain, coded bytes.Buffer
+	if err := show(&plain, false, report); err != nil {
+		t.Fatal(err)
+	}
+	if err := show(&coded, true, report); err != nil || !json.Valid(coded.Bytes()) {
+		t.Errorf("JSON: %v", err)
+	}
+	return plain.String(), coded.String()
 }
 
 // TestEndToEndDryRun: rules that let a tablet unite two users, the other way round, and rules under which profiles have other ids; nothing is

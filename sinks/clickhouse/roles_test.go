@@ -124,6 +124,21 @@ func expectMarketer(t *testing.T, user Config) {
 	}
 }
 
+// expectUser: the user of a role may do what the role is for, and sees the people that it is for.
+func expectUser(t *testing.T, cfg Config, suffix string) {
+	t.Helper()
+	cfg.User, cfg.Password = suffix+"_17", "secret"
+	expectRights(t, cfg, suffix)
+	switch suffix {
+	case "analyst":
+		if got := seenPeople(t, cfg); got != "3 3" {
+			t.Errorf("an analyst sees %s people, want all", got)
+		}
+	case "marketer":
+		expectMarketer(t, cfg)
+	}
+}
+
 // writeForRoles writes rows into every table, and the people twice.
 func writeForRoles(t *testing.T, cfg Config) {
 	t.Helper()
@@ -182,17 +197,7 @@ func TestRolesOfRealUsers(t *testing.T) {
 		t.Errorf("Seamline's own user sees %s people, want all", got)
 	}
 	for _, suffix := range slices.Sorted(maps.Keys(readRights)) {
-		user := cfg
-		user.User, user.Password = suffix+"_17", "secret"
-		expectRights(t, user, suffix)
-		switch suffix {
-		case "analyst":
-			if got := seenPeople(t, user); got != "3 3" {
-				t.Errorf("an analyst sees %s people, want all", got)
-			}
-		case "marketer":
-			expectMarketer(t, user)
-		}
+		expectUser(t, cfg, suffix)
 	}
 }
 
@@ -217,17 +222,7 @@ func TestRolesByStatements(t *testing.T) {
 	for suffix := range readRights {
 		exec(t, cfg, "CREATE USER "+suffix+"_17 IDENTIFIED BY 'secret'")
 		exec(t, cfg, "GRANT seamline_"+suffix+" TO "+suffix+"_17")
-		user := cfg
-		user.User, user.Password = suffix+"_17", "secret"
-		expectRights(t, user, suffix)
-		switch suffix {
-		case "analyst":
-			if got := seenPeople(t, user); got != "3 3" {
-				t.Errorf("an analyst sees %s people, want all", got)
-			}
-		case "marketer":
-			expectMarketer(t, user)
-		}
+		expectUser(t, cfg, suffix)
 	}
 	if got := seenPeople(t, cfg); got != "3 3" {
 		t.Errorf("Seamline's own user sees %s people, want all", got)
